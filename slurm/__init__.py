@@ -1,1 +1,1 @@
-"""."""
+"""Cluster side: how a study is handed to SLURM."""

@@ -1,1 +1,24 @@
+"""Structures in and out: ase, pymatgen and files, each checked as it comes in; atomic writes."""
 
+from simkit.io.ase import from_ase, to_ase
+from simkit.io.atomic import write_atomic
+from simkit.io.checks import check_distances
+from simkit.io.files import as_structure, read, write
+from simkit.io.frames import Frame, frame_text, frames_text, read_frames
+from simkit.io.pymatgen import from_pymatgen, to_pymatgen
+
+__all__ = [
+    "Frame",
+    "as_structure",
+    "check_distances",
+    "frame_text",
+    "frames_text",
+    "from_ase",
+    "from_pymatgen",
+    "read",
+    "read_frames",
+    "to_ase",
+    "to_pymatgen",
+    "write",
+    "write_atomic",
+]

@@ -1,0 +1,104 @@
+"""The run directory: what a study leaves on disk, step by step, so that it can be taken up again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from simkit.errors import CorruptFileError, InputError
+from simkit.io import checkpoint
+from simkit.io.atomic import write_atomic
+
+Value = TypeVar("Value")
+STUDY_FILE = "study.toml"
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """One study on disk; `key` ties every saved step to the settings and the model it was made with."""
+
+    path: Path
+    key: str
+
+    def log(self, event: str, **facts: Any) -> None:
+        """Append one line of JSON to log.jsonl."""
+        line = json.dumps({"time_s": round(time.time(), 3), "event": event, **facts})
+        with (self.path / "log.jsonl").open("a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+
+    def step(self, name: str, compute: Callable[[], Value], types: Iterable[type] = ()) -> Value:
+        """The saved result of step `name`, or `compute()` saved. A damaged file is set aside and remade."""
+        path = self.path / "steps" / f"{name}.npz"
+        if path.exists():
+            try:
+                return checkpoint.load(path, types, self.key)
+            except CorruptFileError as error:
+                path.rename(path.with_suffix(".corrupt"))
+                self.log("step file set aside", step=name, reason=str(error))
+        value = compute()
+        path.parent.mkdir(exist_ok=True)
+        checkpoint.save(path, value, self.key)
+        return value
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON file of the run atomically."""
+        self.write_bytes(name, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file of the run atomically, making its folder."""
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content)
+
+    def read_json(self, name: str) -> Any:
+        """Read a JSON file of the run. Raises InputError when it is missing or damaged."""
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.path} holds no readable {name}: {error}") from error
+
+
+def open_run(path: str | Path, study_toml: str, identity: dict[str, Any], resume: bool) -> RunDirectory:
+    """Make a run directory, or take one up again.
+
+    `study_toml` is the resolved study, `identity` what else fixes the numbers (model hash, dtype, version).
+    Raises InputError when the folder holds another study, other files, or the same study without `resume`.
+    """
+    path = Path(path)
+    content = json.dumps({"study": study_toml, **identity}, sort_keys=True)
+    run = RunDirectory(path, hashlib.sha256(content.encode()).hexdigest())
+    if path.exists() and not path.is_dir():
+        raise InputError(f"--out {path} is a file; name a folder.")
+    if path.exists() and any(path.iterdir()):
+        _check_same(path, study_toml, resume)
+        return run
+    path.mkdir(parents=True, exist_ok=True)
+    run.write_bytes(STUDY_FILE, study_toml.encode())
+    return run
+
+
+def _check_same(path: Path, study_toml: str, resume: bool) -> None:
+    study = path / STUDY_FILE
+    if not study.exists():
+        raise InputError(f"--out {path} holds other files and no simkit study; name an empty or new folder.")
+    old = study.read_text(encoding="utf-8")
+    if old != study_toml:
+        changed = sorted(set(study_toml.splitlines()) ^ set(old.splitlines()))
+        shown = "; ".join(line for line in changed[:4] if line.strip())
+        raise InputError(
+            f"--out {path} already holds another study (they differ in: {shown}). Name another folder."
+        )
+    if not resume:
+        raise InputError(
+            f"--out {path} already holds this study; add --resume to take it up, or name another folder."
+        )
+
+
+def unsaved(name: str, compute: Callable[[], Value], types: Iterable[type] = ()) -> Value:
+    """The `step` of no run directory: compute now, keep nothing."""
+    return compute()
