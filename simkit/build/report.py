@@ -1,0 +1,168 @@
+"""What was built: counts, compositions, strains, valences, contacts; as a record, a table and a dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+Table = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class BlockReport:
+    """One block: request, what was reached, lattice parameter of its own and strain in the cell."""
+
+    block: int
+    phase: str
+    galleries: int
+    alkali: str
+    metals_requested: Table
+    metals_reached: Table
+    content_requested: float
+    content_reached: float
+    own_a_A: float
+    strain_percent: float
+    slab_A: float
+    galleries_A: Table
+    thickness_A: float
+
+
+@dataclass(frozen=True)
+class GalleryReport:
+    """One gallery: kind, ions by site, requested and reached alkali per metal, height."""
+
+    gallery: int
+    kind: str
+    block: int
+    phase: str
+    alkali: str
+    ions: int
+    metals_per_slab: int
+    content_requested: float
+    content_reached: float
+    ions_by_site: Mapping[str, int]
+    height_A: float
+
+
+@dataclass(frozen=True)
+class SlabReport:
+    """One slab: letters, metals, the mean valence the slab rule asks, its window and a first guess by element."""
+
+    slab: int
+    letters: str
+    block: int
+    metals: Mapping[str, int]
+    valence_needed: float
+    valence_lowest: float
+    valence_highest: float
+    valences: Table
+
+
+@dataclass(frozen=True)
+class InterfaceReport:
+    """A slab shared by two phases; interfaces of equal `environment` see the same galleries on both sides."""
+
+    slab: int
+    below: str
+    above: str
+    environment: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything `intergrowth` and `bulk` say about a cell; lengths A, strains per cent.
+
+    mismatch_percent is (largest - smallest own a) / mean; strain of a block is a / own a - 1. Valences are
+    formal and a seed for spins, not a result.
+    """
+
+    formula: str
+    atoms: int
+    counts: Mapping[str, int]
+    stack: str
+    gaps: tuple[str, ...]
+    sense_class: str
+    shear_letters: int
+    a_A: float
+    height_A: float
+    image_distance_A: float
+    volume_per_oxygen_A3: float
+    mismatch_percent: float
+    blocks: tuple[BlockReport, ...]
+    galleries: tuple[GalleryReport, ...]
+    slabs: tuple[SlabReport, ...]
+    interfaces: tuple[InterfaceReport, ...]
+    interfaces_equivalent: bool
+    shortest_A: Table
+    coordination: Mapping[str, Mapping[str, int]]
+    warnings: tuple[str, ...]
+    seed: int
+
+    def to_dict(self) -> dict:
+        """JSON-able dictionary; units are part of the keys."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """A readable table."""
+        lines = [
+            f"{self.formula}  ({self.atoms} atoms, seed {self.seed})",
+            f"stack {self.stack}   senses {self.sense_class}   closure "
+            + (f"sheared by {self.shear_letters} of 3 letters" if self.shear_letters else "strict"),
+            f"a = {self.a_A:.4f} A   height {self.height_A:.3f} A   "
+            f"nearest in-plane image {self.image_distance_A:.2f} A   mismatch {self.mismatch_percent:.2f} %",
+            f"{self.volume_per_oxygen_A3:.2f} A^3 per anion",
+            "",
+            *_blocks(self.blocks),
+            "",
+            *_galleries(self.galleries),
+            "",
+            *_slabs(self.slabs),
+            "",
+            "shortest contacts, A: " + "  ".join(f"{k} {v:.3f}" for k, v in self.shortest_A.items()),
+            "coordination: " + "  ".join(f"{k} {_plain(v)}" for k, v in self.coordination.items()),
+            *_interfaces(self),
+            *(f"warning: {text}" for text in self.warnings),
+        ]
+        return "\n".join(lines)
+
+
+def _plain(values: Mapping[str, float]) -> str:
+    return " ".join(f"{k}:{v:.3g}" if isinstance(v, float) else f"{k}:{v}" for k, v in values.items()) or "-"
+
+
+def _blocks(blocks: tuple[BlockReport, ...]) -> list[str]:
+    lines = ["block phase  galleries  own a/A  strain/%  alkali asked reached  metals reached"]
+    for b in blocks:
+        lines.append(
+            f"{b.block:5d} {b.phase:6s} {b.galleries:9d} {b.own_a_A:8.4f} {b.strain_percent:+9.3f}  {b.alkali:6s}"
+            f" {b.content_requested:5.3f} {b.content_reached:7.3f}  {_plain(b.metals_reached)}"
+        )
+    return lines
+
+
+def _galleries(galleries: tuple[GalleryReport, ...]) -> list[str]:
+    lines = ["gallery kind block  height/A  ions  asked reached  by site"]
+    for g in galleries:
+        lines.append(
+            f"{g.gallery:7d} {g.kind:4s} {g.block:5d} {g.height_A:9.3f} {g.ions:5d}  {g.content_requested:5.3f}"
+            f" {g.content_reached:7.3f}  {_plain(g.ions_by_site)}"
+        )
+    return lines
+
+
+def _slabs(slabs: tuple[SlabReport, ...]) -> list[str]:
+    lines = ["slab letters block  valence needed  window        metals; first guess of valences"]
+    for s in slabs:
+        lines.append(
+            f"{s.slab:4d} {s.letters:7s} {s.block:5d} {s.valence_needed:15.3f}  {s.valence_lowest:.2f} to"
+            f" {s.valence_highest:.2f}  {_plain(s.metals)}; {_plain(s.valences)}"
+        )
+    return lines
+
+
+def _interfaces(report: Report) -> list[str]:
+    if not report.interfaces:
+        return ["interfaces: none"]
+    names = ", ".join(f"slab {i.slab} ({i.below}|{i.above})" for i in report.interfaces)
+    same = "equivalent by stacking" if report.interfaces_equivalent else "not all equivalent by stacking"
+    return [f"interfaces: {names}; those of one pair are {same}"]

@@ -1,0 +1,238 @@
+"""Stacking algebra of close-packed-oxygen phases: slabs (z, s), galleries, closure and glide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simkit.errors import InputError, nearest
+
+LETTERS = "ABC"
+
+GAP_RULES: dict[str, tuple[int, int]] = {
+    "O3": (1, 2),
+    "P3": (1, 1),
+    "O1": (1, 0),
+    "P2": (-1, 0),
+    "O2u": (-1, 1),
+    "O2l": (-1, 2),
+}
+"""Gap name -> (s2 s1, k) with k = (z2 - z1) s1 mod 3 for slab 1 below and slab 2 above."""
+
+GAP_NAMES: dict[tuple[int, int], str] = {rule: name for name, rule in GAP_RULES.items()}
+PRISMATIC: frozenset[str] = frozenset({"P2", "P3"})
+"""Gaps whose two oxygen layers carry the same letter."""
+
+
+@dataclass(frozen=True)
+class Slab:
+    """One TMO2 slab: metal letter z (0 = A, 1 = B, 2 = C) and sense s (+1 or -1).
+
+    Lower oxygen z + s, metal z, upper oxygen z - s, all modulo 3. Raises InputError for another z or s.
+    """
+
+    z: int
+    s: int
+
+    def __post_init__(self) -> None:
+        if self.z not in (0, 1, 2) or self.s not in (1, -1):
+            raise InputError(f"slab (z={self.z}, s={self.s}) does not exist; z is 0, 1 or 2 and s is +1 or -1.")
+
+    @property
+    def lower(self) -> int:
+        """Letter of the lower oxygen layer."""
+        return (self.z + self.s) % 3
+
+    @property
+    def upper(self) -> int:
+        """Letter of the upper oxygen layer."""
+        return (self.z - self.s) % 3
+
+    def moved(self, g: int) -> Slab:
+        """The slab glided by g letters; gliding keeps the sense."""
+        return Slab((self.z + g) % 3, self.s)
+
+    def __str__(self) -> str:
+        return LETTERS[self.lower] + LETTERS[self.upper]
+
+
+@dataclass(frozen=True)
+class Interlock:
+    """What one shared slab does to its two neighbouring galleries when it alone glides by g letters."""
+
+    slab: int
+    g: int
+    before: tuple[str, str]
+    after: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A periodic sequence of slabs, from below; the image above is displaced by `shear` letters.
+
+    Gallery j lies between slab j and slab j + 1 (modulo the number of slabs). A shear of q letters means
+    that the third cell vector carries the in-plane part q (1/3, 2/3) of the primitive hexagonal cell.
+    Raises InputError for no slab or a shear other than 0, 1, 2.
+    """
+
+    slabs: tuple[Slab, ...]
+    shear: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "slabs", tuple(self.slabs))
+        if not self.slabs:
+            raise InputError("a stack needs at least one slab; none was given.")
+        if self.shear not in (0, 1, 2):
+            raise InputError(f"shear {self.shear} is not a letter; it must be 0, 1 or 2.")
+
+    @classmethod
+    def from_string(cls, text: str) -> Stack:
+        """Stack written as oxygen letter pairs from below, as "AB BA" or "AB CA BC"; "AB +2" adds a shear.
+
+        Raises InputError for other characters, an odd number of letters or a pair of equal letters.
+        """
+        body, _, tail = text.partition("+")
+        letters = "".join(body.split()).upper()
+        if tail and tail.strip() not in ("0", "1", "2"):
+            raise InputError(f"stack {text!r} ends in shear +{tail.strip()}; it must be +0, +1 or +2.")
+        if not letters or len(letters) % 2 or set(letters) - set(LETTERS):
+            raise InputError(f'stack {text!r} is not made of letter pairs A, B, C; write it like "AB BA".')
+        pairs = [letters[i : i + 2] for i in range(0, len(letters), 2)]
+        return cls(tuple(_slab_of_pair(pair, text) for pair in pairs), int(tail or 0))
+
+    @classmethod
+    def from_gaps(cls, gaps: Sequence[str], closure: str = "auto") -> Stack:
+        """Stack with these gap names from below, slab 0 being AB; "O2" reads as "O2u".
+
+        closure  "strict": the letters must return to the start; "shear" or "auto": a remainder is kept as
+                 a shear of the third vector (0 where the letters close)
+        Raises InputError for unknown names, an odd number of sense-flipping gaps (P2, O2u, O2l) or, when
+        strict, letters that do not close. O2u throughout and O2l throughout are the same P6_3mc crystal
+        upside down; alternating them is another polytype (P-3m1).
+        """
+        if closure not in ("auto", "strict", "shear"):
+            raise InputError(f"closure {closure!r} is unknown; {nearest(closure, ('auto', 'strict', 'shear'))}")
+        names = [gap_name(name) for name in gaps]
+        if not names:
+            raise InputError("an empty list of gaps makes no stack; give at least one gap name.")
+        _require_even_flips(names)
+        slabs = [Slab(2, 1)]
+        for name in names:
+            slabs.append(_slab_above(slabs[-1], name))
+        remainder = (slabs[-1].z - slabs[0].z) % 3
+        if remainder and closure == "strict":
+            raise InputError(
+                f"{len(names)} gaps leave the letters displaced by {remainder} of 3, so the cell does not close; "
+                "take O3 and P3 galleries in multiples of 3, or closure='shear'."
+            )
+        return cls(tuple(slabs[:-1]), remainder)
+
+    def __len__(self) -> int:
+        return len(self.slabs)
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.slabs)) + (f" +{self.shear}" if self.shear else "")
+
+    def above(self, j: int) -> Slab:
+        """The slab above gallery j, shear included where it is the image of slab 0."""
+        last = j % len(self) == len(self) - 1
+        return self.slabs[0].moved(self.shear) if last else self.slabs[j % len(self) + 1]
+
+    def gap(self, j: int) -> str:
+        """Name of gallery j (modulo the number of galleries)."""
+        return gap_between(self.slabs[j % len(self)], self.above(j))
+
+    def gaps(self) -> list[str]:
+        """Names of the galleries from below: P2, O3, P3, O1, O2u or O2l."""
+        return [self.gap(j) for j in range(len(self))]
+
+    def glide(self, gallery: int, g: int) -> Stack:
+        """Everything above one gallery glided by g letters: that gallery changes and no other.
+
+        Raises InputError for a gallery that does not exist.
+        """
+        self._require(gallery, "gallery")
+        slabs = tuple(slab if j <= gallery else slab.moved(g) for j, slab in enumerate(self.slabs))
+        return Stack(slabs, (self.shear + g) % 3)
+
+    def glide_slab(self, j: int, g: int) -> Stack:
+        """Slab j alone (with its periodic images) glided by g letters: the galleries on its two sides change."""
+        self._require(j, "slab")
+        return Stack(tuple(s.moved(g) if i == j else s for i, s in enumerate(self.slabs)), self.shear)
+
+    def sense_class(self) -> str:
+        """Shortest repeating pattern of senses, as "+", "+-" or "+--+"; no glide ever changes it."""
+        signs = "".join("+" if slab.s > 0 else "-" for slab in self.slabs)
+        period = next(p for p in range(1, len(signs) + 1) if len(signs) % p == 0 and _repeats(signs, p))
+        pattern = signs[:period]
+        flipped = pattern.translate(str.maketrans("+-", "-+"))
+        forms = [form for p in (pattern, flipped) for q in (p, p[::-1]) for form in _rotations(q)]
+        return max(form for form in forms if form[0] == "+")
+
+    def interlock_table(self) -> tuple[Interlock, ...]:
+        """For every slab and both glides: names of the gallery below and above, before and after."""
+        n = len(self)
+        moves = [(j, g) for j in range(n) for g in (1, -1)]
+        return tuple(
+            Interlock(j, g, (self.gap(j - 1), self.gap(j)), (moved.gap(j - 1), moved.gap(j)))
+            for j, g in moves
+            for moved in [self.glide_slab(j, g)]
+        )
+
+    def _require(self, index: int, what: str) -> None:
+        if not 0 <= index < len(self):
+            raise InputError(f"{what} {index} does not exist; this stack has {what} 0 to {len(self) - 1}.")
+
+
+def gap_between(below: Slab, above: Slab) -> str:
+    """Name of the gallery between two slabs."""
+    return GAP_NAMES[below.s * above.s, (above.z - below.z) * below.s % 3]
+
+
+def gap_name(name: str) -> str:
+    """The gap name itself, "O2" read as "O2u". Raises InputError for an unknown name."""
+    if name == "O2":
+        return "O2u"
+    if name not in GAP_RULES:
+        raise InputError(f"gap {name!r} is unknown; {nearest(str(name), [*GAP_RULES, 'O2'])}")
+    return name
+
+
+def same_cyclic(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether two gap lists are equal up to a cyclic rotation."""
+    first, second = list(first), list(second)
+    return len(first) == len(second) and any(second[i:] + second[:i] == first for i in range(len(first)))
+
+
+def flipped(name: str) -> str:
+    """Gap name read upside down: O2u and O2l exchange, the others stay."""
+    return {"O2u": "O2l", "O2l": "O2u"}.get(name, name)
+
+
+def _slab_of_pair(pair: str, text: str) -> Slab:
+    x, y = (LETTERS.index(letter) for letter in pair)
+    if x == y:
+        raise InputError(f"slab {pair} in stack {text!r} has a prismatic metal; the two letters must differ.")
+    return Slab(-(x + y) % 3, 1 if (y - x) % 3 == 1 else -1)
+
+
+def _slab_above(below: Slab, name: str) -> Slab:
+    relation, k = GAP_RULES[name]
+    return Slab((below.z + k * below.s) % 3, below.s * relation)
+
+
+def _require_even_flips(names: list[str]) -> None:
+    flips = [name for name in names if GAP_RULES[name][0] < 0]
+    if len(flips) % 2:
+        raise InputError(
+            f"{len(flips)} of {len(names)} gaps flip the slab sense (P2, O2u, O2l), an odd number, so the period "
+            f"cannot close; use {len(flips) - 1} or {len(flips) + 1} of them."
+        )
+
+
+def _repeats(text: str, period: int) -> bool:
+    return text[:period] * (len(text) // period) == text
+
+
+def _rotations(text: str) -> list[str]:
+    return [text[i:] + text[:i] for i in range(len(text))]

@@ -1,0 +1,101 @@
+"""Formal valences: allowed windows, octahedral radii and the electroneutral-slab rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from simkit.arrays import Floats
+from simkit.errors import InputError, nearest
+
+RADII_A: Mapping[str, Mapping[int, float]] = MappingProxyType(
+    {
+        "Li": {1: 0.76},
+        "Mg": {2: 0.72},
+        "Ca": {2: 1.00},
+        "Zn": {2: 0.74},
+        "Al": {3: 0.535},
+        "Ga": {3: 0.62},
+        "Sc": {3: 0.745},
+        "Ti": {3: 0.67, 4: 0.605},
+        "V": {3: 0.64, 4: 0.58, 5: 0.54},
+        "Cr": {3: 0.615, 4: 0.55},
+        "Mn": {2: 0.83, 3: 0.645, 4: 0.53},
+        "Fe": {2: 0.78, 3: 0.645, 4: 0.585},
+        "Co": {2: 0.745, 3: 0.545, 4: 0.53},
+        "Ni": {2: 0.69, 3: 0.56, 4: 0.48},
+        "Cu": {2: 0.73, 3: 0.54},
+        "Zr": {4: 0.72},
+        "Sn": {4: 0.69},
+        "Nb": {5: 0.64},
+        "Ru": {3: 0.68, 4: 0.62, 5: 0.565},
+        "Ir": {4: 0.625, 5: 0.57},
+        "Sb": {5: 0.60},
+        "Te": {6: 0.56},
+    }
+)
+"""Octahedral ionic radii, A (Shannon, Acta Cryst. A 32, 751, 1976), of the valences a slab metal may take."""
+
+OXIDATION_ORDER: tuple[tuple[str, int], ...] = (
+    *(("Ti", 4), ("V", 4), ("V", 5), ("Mn", 3), ("Fe", 3), ("Co", 3), ("Mn", 4), ("Ru", 4)),
+    *(("Ni", 3), ("Ir", 5), ("Co", 4), ("Ni", 4), ("Ru", 5), ("Cu", 3), ("Fe", 4), ("Cr", 4)),
+)
+"""Which couple gives up its electron first when the mean valence of a slab rises: a guess to start from."""
+
+
+def require_metal(symbol: str) -> None:
+    """Raise InputError unless the symbol is a slab metal with known valences."""
+    if symbol not in RADII_A:
+        raise InputError(f"metal {symbol!r} has no valence table here; {nearest(str(symbol), RADII_A)}")
+
+
+def window(counts: Mapping[str, int]) -> tuple[float, float]:
+    """Lowest and highest mean valence a slab of these metal counts can take."""
+    total = sum(counts.values())
+    low = sum(n * min(RADII_A[symbol]) for symbol, n in counts.items())
+    high = sum(n * max(RADII_A[symbol]) for symbol, n in counts.items())
+    return low / total, high / total
+
+
+def required_valences(contents: Sequence[float]) -> Floats:
+    """Mean metal valence each slab needs: q_j = 4 - (x_{j-1} + x_j) / 2 (electroneutral-slab rule).
+
+    contents  alkali (+1) per metal in each gallery from below; gallery j lies above slab j
+    A slab gives half of each neighbouring gallery its electrons, so every slab with its half galleries is
+    neutral and the stack carries no dipole field. The rule is a start, not the exact electrostatic minimum.
+    """
+    x = np.asarray(contents, dtype=np.float64)
+    return 4.0 - 0.5 * (x + np.roll(x, 1))
+
+
+def slab_valences(counts: Mapping[str, int], mean: float) -> dict[str, float]:
+    """Mean valence of each metal of a slab whose mean valence is given, oxidised in `OXIDATION_ORDER`.
+
+    Values outside the window are clipped to its nearer end; `window` says whether that happened.
+    """
+    valence = {symbol: float(min(RADII_A[symbol])) for symbol in counts}
+    missing = mean * sum(counts.values()) - sum(n * valence[symbol] for symbol, n in counts.items())
+    steps = [(s, q) for s, q in _ladder(counts) if counts[s]]
+    for symbol, _ in steps:
+        taken = min(max(missing, 0.0), float(counts[symbol]))
+        valence[symbol] += taken / counts[symbol]
+        missing -= taken
+    return valence
+
+
+def mean_bond_A(metals: Mapping[str, float], mean: float) -> float:
+    """Mean metal-oxygen length of a slab from ionic radii (oxygen 1.40 A), A, at a mean valence."""
+    low, high = window(metals)
+    valences = slab_valences(metals, min(max(mean, low), high))
+    return 1.40 + sum(x * _radius(symbol, valences[symbol]) for symbol, x in metals.items())
+
+
+def _ladder(counts: Mapping[str, float]) -> list[tuple[str, int]]:
+    return [(s, q) for s, q in OXIDATION_ORDER if s in counts and q in RADII_A[s] and q > min(RADII_A[s])]
+
+
+def _radius(symbol: str, valence: float) -> float:
+    table = RADII_A[symbol]
+    return float(np.interp(valence, sorted(table), [table[q] for q in sorted(table)]))
