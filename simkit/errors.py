@@ -28,6 +28,16 @@ class CorruptFileError(SimkitError):
     exit_code = 74
 
 
+class Stopped(SimkitError):
+    """A run ended before its last step; what was finished is on disk."""
+
+
+class Interrupted(SimkitError):
+    """A signal asked the run to stop; it can be taken up again with --resume."""
+
+    exit_code = 75
+
+
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """Sentence naming the closest allowed word, or all of them when none is close."""
     names = sorted(allowed)

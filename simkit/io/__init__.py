@@ -6,19 +6,24 @@ from simkit.io.checks import check_distances
 from simkit.io.files import as_structure, read, write
 from simkit.io.frames import Frame, frame_text, frames_text, read_frames
 from simkit.io.pymatgen import from_pymatgen, to_pymatgen
+from simkit.io.rundir import RunDirectory, file_name, open_run, unsaved
 
 __all__ = [
     "Frame",
+    "RunDirectory",
     "as_structure",
     "check_distances",
+    "file_name",
     "frame_text",
     "frames_text",
     "from_ase",
     "from_pymatgen",
+    "open_run",
     "read",
     "read_frames",
     "to_ase",
     "to_pymatgen",
+    "unsaved",
     "write",
     "write_atomic",
 ]

@@ -40,9 +40,7 @@ def from_ase(atoms: Atoms) -> Structure:
 
 def to_ase(structure: Structure) -> Atoms:
     """`ase.Atoms` of the same atoms in the same order; the slab map is the array "layers", each tag an array."""
-    atoms = Atoms(
-        numbers=structure.numbers, positions=structure.positions, cell=structure.cell, pbc=structure.periodic
-    )
+    atoms = Atoms(numbers=structure.numbers, positions=structure.positions, cell=structure.cell, pbc=structure.periodic)
     for name, column in structure.tags.items():
         atoms.set_array(name, np.array(column))
     atoms.set_array("layers", np.array(structure.layers))

@@ -101,9 +101,7 @@ def cif_text(structure: Structure, title: str = "simkit") -> str:
         f"_chemical_formula_sum '{re.sub(r'([A-Za-z])(?=[A-Z])|(?<=[0-9])(?=[A-Z])', _spaced, structure.formula)}'"
     ]
     lines += ["loop_", "_symmetry_equiv_pos_as_xyz", "'x, y, z'", "loop_"]
-    lines += [
-        f"_atom_site_{key}" for key in ("label", "type_symbol", "fract_x", "fract_y", "fract_z", "occupancy")
-    ]
+    lines += [f"_atom_site_{key}" for key in ("label", "type_symbol", "fract_x", "fract_y", "fract_z", "occupancy")]
     rows = zip(structure.symbols, structure.fractional, strict=True)
     lines += [f"{s}{i} {s} {x:.12f} {y:.12f} {z:.12f} 1" for i, (s, (x, y, z)) in enumerate(rows)]
     return "\n".join(lines) + "\n"

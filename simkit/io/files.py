@@ -112,9 +112,7 @@ def _frames(
     if metadata is None or isinstance(metadata, Mapping):
         metadata = [metadata or {}] * len(structures)
     if len(metadata) != len(structures):
-        raise InputError(
-            f"{len(metadata)} metadata for {len(structures)} structures; give one each, or one for all."
-        )
+        raise InputError(f"{len(metadata)} metadata for {len(structures)} structures; give one each, or one for all.")
     if columns is not None and len(structures) != 1:
         raise InputError("columns belong to one structure; write the frames one by one with frame_text.")
     return [Frame(s, m, columns or {}) for s, m in zip(structures, metadata, strict=True)]

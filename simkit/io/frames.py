@@ -55,9 +55,7 @@ def read_frames(path: str | os.PathLike) -> list[Frame]:
     if any(line.strip() for line in lines[at:]):
         raise InputError(f"{name!r}: line {at + 1} is blank but text follows; frames must touch.")
     if not frames:
-        raise InputError(
-            f"{name!r} begins with a blank line; the first line of an XYZ file is the number of atoms."
-        )
+        raise InputError(f"{name!r} begins with a blank line; the first line of an XYZ file is the number of atoms.")
     return frames
 
 
@@ -234,17 +232,14 @@ def _words(column: np.ndarray) -> list[str]:
 
 def _checked_name(name: str, taken: Mapping[str, np.ndarray]) -> str:
     if name in taken or name in _RESERVED or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", name):
-        raise InputError(
-            f"a column cannot be named {name!r}: reserved, taken, or not letters, digits and _ alone."
-        )
+        raise InputError(f"a column cannot be named {name!r}: reserved, taken, or not letters, digits and _ alone.")
     return name
 
 
 def _checked_column(name: str, column: np.ndarray, count: int) -> np.ndarray:
     if column.dtype.kind not in "Ufiub" or column.ndim not in (1, 2) or len(column) != count:
         raise InputError(
-            f"column {name!r} is {column.dtype} of shape {column.shape}; "
-            f"{count} rows of numbers or words are needed."
+            f"column {name!r} is {column.dtype} of shape {column.shape}; {count} rows of numbers or words are needed."
         )
     if column.dtype.kind == "U" and any(re.search(r"\s", word) or word == '""' for word in column.ravel()):
         raise InputError(f"column {name!r} holds a word with a blank; extended XYZ cannot carry it, use _.")

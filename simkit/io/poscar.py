@@ -70,9 +70,7 @@ def _parse(lines: list[str], size: int) -> Structure:
 def _species(symbols: list[str], counts: list[str], size: int) -> np.ndarray:
     """(n,) atomic numbers; the total is held against the file's size before anything is allocated."""
     if len(counts) != len(symbols) or not all(word.isdecimal() and len(word) < 16 for word in counts):
-        raise InputError(
-            f"line 7 ({' '.join(counts)[:60]!r}) must hold one count for each of {' '.join(symbols)!r}."
-        )
+        raise InputError(f"line 7 ({' '.join(counts)[:60]!r}) must hold one count for each of {' '.join(symbols)!r}.")
     total = sum(int(word) for word in counts)
     if total * _SHORTEST_LINE > size:
         raise InputError(f"line 7 promises {total} atoms, more than a file of {size} bytes can hold.")

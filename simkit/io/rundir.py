@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class RunDirectory:
 
     def step(self, name: str, compute: Callable[[], Value], types: Iterable[type] = ()) -> Value:
         """The saved result of step `name`, or `compute()` saved. A damaged file is set aside and remade."""
-        path = self.path / "steps" / f"{name}.npz"
+        path = self.path / "steps" / f"{file_name(name)}.npz"
         if path.exists():
             try:
                 return checkpoint.load(path, types, self.key)
@@ -90,13 +91,14 @@ def _check_same(path: Path, study_toml: str, resume: bool) -> None:
     if old != study_toml:
         changed = sorted(set(study_toml.splitlines()) ^ set(old.splitlines()))
         shown = "; ".join(line for line in changed[:4] if line.strip())
-        raise InputError(
-            f"--out {path} already holds another study (they differ in: {shown}). Name another folder."
-        )
+        raise InputError(f"--out {path} already holds another study (they differ in: {shown}). Name another folder.")
     if not resume:
-        raise InputError(
-            f"--out {path} already holds this study; add --resume to take it up, or name another folder."
-        )
+        raise InputError(f"--out {path} already holds this study; add --resume to take it up, or name another folder.")
+
+
+def file_name(label: str) -> str:
+    """A label as a file name: letters, digits, dots and dashes only."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", label).strip("-")
 
 
 def unsaved(name: str, compute: Callable[[], Value], types: Iterable[type] = ()) -> Value:

@@ -1,1 +1,41 @@
+"""Moving atoms: relaxation, minimum energy paths, sliding."""
 
+from simkit.solve.descent import Descent, Limits, State, from_arrays, run, to_arrays
+from simkit.solve.loop import Hooks, Observer, Summary, iterate
+from simkit.solve.outcome import CONVERGED, Outcome
+from simkit.solve.path import Hop, NebSettings, Path, find_path, find_paths, paths, prepare_paths
+from simkit.solve.precondition import Springs
+from simkit.solve.relaxation import RelaxSettings, outcomes, prepare_relaxation, relax
+from simkit.solve.sliding import SlidePoint, SlideSettings, prepare_slides, slid_by, slide
+
+__all__ = [
+    "CONVERGED",
+    "Descent",
+    "Hooks",
+    "Hop",
+    "Limits",
+    "NebSettings",
+    "Observer",
+    "Outcome",
+    "Path",
+    "RelaxSettings",
+    "SlidePoint",
+    "SlideSettings",
+    "Springs",
+    "State",
+    "Summary",
+    "find_path",
+    "find_paths",
+    "from_arrays",
+    "iterate",
+    "outcomes",
+    "paths",
+    "prepare_paths",
+    "prepare_relaxation",
+    "prepare_slides",
+    "relax",
+    "run",
+    "slid_by",
+    "slide",
+    "to_arrays",
+]

@@ -9,6 +9,8 @@ from simkit.structure import Structure
 
 CONVERGED = "converged"
 """Status of a run that met its criterion; every other status is a sentence naming what happened."""
+NOT_CONVERGED = "not converged"
+"""How the status of a run begins that used up its steps; its state is sound, only not finished."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,3 +29,8 @@ class Outcome:
     steps: int
     evaluations: int
     fmax_eV_per_A: float
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run broke down (numbers not finite, explosion), rather than converged or ran out of steps."""
+        return not self.converged and not self.status.startswith(NOT_CONVERGED)

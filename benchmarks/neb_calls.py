@@ -1,0 +1,93 @@
+"""C4: model calls per image until a band's barrier is, and stays, within 5 meV; ours against ASE's NEB.
+
+Same relaxed endpoints, same number of images, both from their own IDPP guess. ASE gets its own
+calculator for each image, frozen endpoints and the improved tangent. Run: python benchmarks/neb_calls.py
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+import ase
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.mep import NEB
+from ase.optimize import FIRE, LBFGS
+
+from simkit import potential, solve
+from simkit.structure import Structure
+
+WITHIN_EV = 0.005
+IMAGES = 5
+GOALS = {"FIRE": 0.33, "LBFGS": 0.5}
+
+
+def vacancy_hop(symbol: str, n: int) -> tuple[Structure, Structure]:
+    """Relaxed ends of a nearest-neighbour vacancy hop."""
+    perfect = bulk(symbol, cubic=True) * (n, n, n)
+    jumper = 1 + int(np.argmin(perfect.get_distances(0, range(1, len(perfect)), mic=True)))
+    initial = perfect.copy()
+    del initial[0]
+    final = initial.copy()
+    final.positions[jumper - 1] = perfect.positions[0]
+    ends = [Structure(a.numbers, a.positions, a.cell.array) for a in (initial, final)]
+    relaxed = solve.relax(ends, potential.from_ase(EMT()), fmax_eV_per_A=0.005)
+    return relaxed[0].structure, relaxed[1].structure
+
+
+def calls_until(barriers: list[float], reference: float) -> int:
+    """Evaluations of the band after which its barrier stays within `WITHIN_EV` of the reference."""
+    wrong = np.flatnonzero(np.abs(np.array(barriers) - reference) > WITHIN_EV)
+    return int(wrong[-1]) + 2 if len(wrong) else 1
+
+
+def ours(ends: tuple[Structure, Structure], optimiser: str) -> list[float]:
+    """Barrier after every evaluation of the band."""
+    p = potential.from_ase(EMT())
+    zero = p.evaluate([ends[0]])[0].energy
+    settings = solve.NebSettings(optimiser=optimiser, fmax_eV_per_A=0.01, others_eV_per_A=0.02, barrier_change_eV=5e-4)
+    seen: list[float] = []
+    descent = solve.prepare_paths([ends], p, IMAGES, settings=settings)
+    solve.run(descent, solve.Hooks(observer=lambda _, told: seen.append(told.energy[0] - zero)))
+    return [float("inf"), *seen]
+
+
+def theirs(ends: tuple[Structure, Structure], optimiser: type) -> list[float]:
+    """The same for ASE."""
+    first, last = (Atoms(s.numbers, s.positions, cell=s.cell, pbc=True) for s in ends)
+    band = [first, *(first.copy() for _ in range(IMAGES)), last]
+    for image in band:
+        image.calc = EMT()
+    neb = NEB(band, climb=True, method="improvedtangent", k=1.0)
+    neb.interpolate("idpp", mic=True)
+    seen: list[float] = []
+    run = optimiser(neb, logfile=None)
+    zero = first.get_potential_energy()
+    run.attach(lambda: seen.append(max(a.get_potential_energy() for a in band) - zero))
+    run.run(fmax=0.01, steps=300)
+    return seen
+
+
+def main() -> None:
+    """Print one row per hop and peer."""
+    out = sys.stdout.write
+    out("id  hop            ours  peer        theirs  ratio  goal   machine, versions\n")
+    machine = f"{platform.machine()} python {platform.python_version()} ase {ase.__version__}"
+    for symbol, n in (("Al", 2), ("Cu", 2), ("Cu", 3), ("Pt", 2), ("Ag", 2)):
+        ends = vacancy_hop(symbol, n)
+        runs = {"lbfgs": ours(ends, "lbfgs"), "fire": ours(ends, "fire")}
+        reference = runs["lbfgs"][-1]
+        mine = calls_until(runs["lbfgs"], reference)
+        peers = {"LBFGS": theirs(ends, LBFGS), "FIRE": theirs(ends, FIRE), "own fire": runs["fire"]}
+        for name, seen in peers.items():
+            calls = calls_until(seen, reference)
+            ratio, goal = mine / calls, GOALS.get(name, float("nan"))
+            hop = f"{symbol}{4 * n**3 - 1} vacancy"
+            out(f"C4  {hop:14s}{mine:5d}  {name:9s} {calls:8d}  {ratio:5.2f}  {goal:4.2f}   {machine}\n")
+
+
+if __name__ == "__main__":
+    main()

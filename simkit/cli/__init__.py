@@ -1,0 +1,5 @@
+"""The command `simkit`."""
+
+from simkit.cli.main import main
+
+__all__ = ["main"]

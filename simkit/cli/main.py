@@ -1,0 +1,114 @@
+"""Commands of simkit: each parses its words and hands over to a workflow."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from simkit import config, io, report
+from simkit.cli import doctor as doctor_checks
+from simkit.cli import potentials, shortcuts
+from simkit.cli.progress import watching
+from simkit.errors import InputError, Interrupted, SimkitError
+from simkit.workflows import study as studies
+from simkit.workflows.common import Hooks
+
+app = typer.Typer(
+    name="simkit",
+    help="Builds intergrown layered-oxide cathodes and computes sodium barriers, gliding energies and stress maps.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(potentials.app, name="potentials")
+shortcuts.register(app)
+
+Study = Annotated[Path, typer.Argument(help="Study file (TOML); make one with: simkit init STUDY.toml")]
+Out = Annotated[Path | None, typer.Option("--out", help="Run directory; default runs/<name of the study file>.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Take up the run in --out where it stopped.")]
+Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:0.")]
+PotentialName = Annotated[str | None, typer.Option("--potential", help="See: simkit potentials list.")]
+Assignments = Annotated[list[str] | None, typer.Option("--set", help="key=value, as relax.max_steps=50; repeatable.")]
+
+
+@app.command()
+def run(
+    study: Study,
+    out: Out = None,
+    resume: Resume = False,
+    device: Device = None,
+    potential: PotentialName = None,
+    set_: Assignments = None,
+) -> None:
+    """Run a study: build, relax, migrate, glide, map the stress, write the report."""
+    given = [("device", device), ("potential", potential)]
+    flags = [f'{name}="{value}"' for name, value in given if value is not None]
+    data = config.with_overrides(config.read_toml(study), [*(set_ or []), *flags])
+    settings = config.checked(studies.Config, data)
+    console = Console(stderr=True)
+    folder = out if out is not None else Path("runs") / study.stem
+    with watching(console) as watch:
+        result = studies.run(settings, folder, resume, Hooks(watch=watch), shlex.join(["simkit", *sys.argv[1:]]))
+    for line in result.lines:
+        typer.echo(line)
+    typer.echo(f"report: {(folder / 'report.html').resolve()}")
+    raise typer.Exit(0 if result.converged else 1)
+
+
+@app.command()
+def init(path: Annotated[Path, typer.Argument(help="File to write.")] = Path("study.toml")) -> None:
+    """Write a study file to start from, with every key explained."""
+    if path.exists():
+        raise InputError(f"{path} exists already; name another file.")
+    io.write_atomic(path, studies.template().encode())
+    typer.echo(f"wrote {path}; run it with: simkit run {path}")
+
+
+@app.command("report")
+def report_command(directory: Annotated[Path, typer.Argument(help="Run directory.")]) -> None:
+    """Write report.html of a run directory again."""
+    if not directory.is_dir():
+        raise InputError(f"no such run directory: {directory}.")
+    typer.echo(report.write_report(io.RunDirectory(directory, "")))
+
+
+@app.command()
+def status(directory: Annotated[Path, typer.Argument(help="Run directory.")]) -> None:
+    """What a run has finished and how it ended."""
+    record = io.RunDirectory(directory, "").read_json("record.json")
+    typer.echo(f"{record['study']}: {record['status']}")
+    for step in record["steps"]:
+        typer.echo(f"  {step['name']:<12} {step['status']:<12} {step['wall_time_s']:8.1f} s")
+
+
+@app.command()
+def doctor(device: Device = None) -> None:
+    """Versions, device, potentials, and a one-second self-check."""
+    healthy = doctor_checks.examine(typer.echo, device or "auto")
+    raise typer.Exit(0 if healthy else 1)
+
+
+def main() -> None:
+    """Entry point: one clear line per mistake, exit codes of execution (0, 1, 2, 74, 75)."""
+    for name in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(name, _interrupt)
+    try:
+        app()
+    except SimkitError as error:
+        for line in str(error).splitlines():
+            print(f"simkit: {line}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("simkit: interrupted; take the run up again with --resume.", file=sys.stderr)  # noqa: T201
+        sys.exit(Interrupted.exit_code)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise Interrupted(f"stopped by {signal.Signals(number).name}; take the run up again with --resume.")

@@ -1,0 +1,189 @@
+"""One command per step, on structure files: build, relax, neb, glide, stress."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from simkit import config, io, measure, potential
+from simkit.cli.progress import watching
+from simkit.errors import InputError, nearest
+from simkit.potential.base import check_elements
+from simkit.structure import Structure
+from simkit.workflows import gliding, migration, numbers, relax, stress, study
+from simkit.workflows.cells import intergrowth
+from simkit.workflows.common import Hooks
+from simkit.workflows.outputs import write_model
+
+Files = Annotated[list[Path], typer.Argument(help="Structure files: .cif, .extxyz, .xyz, POSCAR, .vasp")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for what is made; new or empty.")]
+PotentialName = Annotated[str, typer.Option("--potential", help="See: simkit potentials list.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:0.")]
+Trust = Annotated[str | None, typer.Option("--trust", help="Name or SHA-256 of a pickled model file you trust.")]
+Assignments = Annotated[list[str] | None, typer.Option("--set", help="key=value of the step's settings; repeatable.")]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What every step is told on the command line."""
+
+    files: list[Path]
+    out: Path
+    potential: str
+    device: str
+    trust: str | None
+    settings: list[str]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("build")(build_command)
+    app.command("relax")(relax_command)
+    app.command("neb")(neb_command)
+    app.command("glide")(glide_command)
+    app.command("stress")(stress_command)
+
+
+@contextmanager
+def prepared(asked: Asked, model: type[config.Record]) -> Iterator[tuple]:
+    """Checked settings, the loaded potential, the structures by name, and hooks with progress."""
+    settings = config.checked(model, config.with_overrides({}, asked.settings))
+    structures = named(asked.files)
+    require_free(asked.out)
+    loaded = potential.load(asked.potential, device=asked.device, trust=asked.trust)
+    for structure in structures.values():
+        check_elements(structure.numbers, loaded.card)
+    with watching(Console(stderr=True)) as watch:
+        yield settings, loaded, structures, Hooks(watch=watch)
+
+
+def named(files: list[Path]) -> dict[str, Structure]:
+    """Structures by the stem of their file. Raises InputError when two files share one."""
+    structures = {path.stem: io.read(path) for path in files}
+    if len(structures) < len(files):
+        raise InputError("two of the files have the same name; rename one, results are kept by name.")
+    return structures
+
+
+def require_free(out: Path) -> None:
+    """Raise InputError when the output folder is a file or holds something."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"--out {out} exists and is not an empty folder; name another.")
+
+
+def build_command(
+    study_file: Annotated[Path, typer.Argument(help="Study file; only its [structure] and seed are used.")],
+    out: Out = Path("cell"),
+    set_: Assignments = None,
+) -> None:
+    """Build the cell of a study from starting heights, check it, and write it with a picture and its report."""
+    settings = config.checked(study.Config, config.with_overrides(config.read_toml(study_file), set_ or []))
+    require_free(out)
+    model = intergrowth(settings.structure, settings.seed)
+    write_model(out, model, settings.name)
+    typer.echo(model.report.text())
+    typer.echo(f"wrote {out}/cell.cif, cell.extxyz, cell.png, report.txt, report.json, recipe.json")
+
+
+def relax_command(
+    files: Files,
+    out: Out = Path("relaxed"),
+    potential_name: PotentialName = "default",
+    device: Device = "auto",
+    trust: Trust = None,
+    set_: Assignments = None,
+) -> None:
+    """Relax structures in one batch."""
+    asked = Asked(files, out, potential_name, device, trust, set_ or [])
+    with prepared(asked, relax.Config) as (settings, loaded, structures, hooks):
+        result = relax.run(settings, loaded, structures, hooks)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, o in result.outcomes.items():
+        io.write(out / f"{name}.extxyz", o.structure, {"energy_eV": o.evaluation.energy, "status": o.status})
+        io.write(out / f"{name}.cif", o.structure)
+        typer.echo(f"{name}: {o.status}; {o.evaluation.energy:.6f} eV, {o.fmax_eV_per_A:.4f} eV/A, {o.steps} steps")
+    raise typer.Exit(0 if result.converged else 1)
+
+
+def neb_command(
+    files: Files,
+    out: Out = Path("migration"),
+    potential_name: PotentialName = "default",
+    device: Device = "auto",
+    trust: Trust = None,
+    set_: Assignments = None,
+) -> None:
+    """Barriers of the distinct vacancy hops of relaxed structures."""
+    asked = Asked(files, out, potential_name, device, trust, set_ or [])
+    with prepared(asked, migration.Config) as (settings, loaded, structures, hooks):
+        result = migration.run(settings, loaded, structures, hooks)
+    out.mkdir(parents=True, exist_ok=True)
+    for hop in result.hops:
+        barrier = (
+            "" if hop.path is None else f" barrier {hop.path.barrier_eV:.3f} eV, back {hop.path.reverse_barrier_eV:.3f}"
+        )
+        typer.echo(f"{hop.name} ({hop.sites}): {hop.status}{barrier}")
+        if hop.path is not None:
+            energies = [{"energy_eV": float(energy)} for energy in hop.path.energies_eV]
+            io.write(out / f"{io.file_name(hop.name)}.extxyz", hop.path.images, energies)
+    write_json(out / "migration.json", [numbers.hop(hop) for hop in result.hops])
+    raise typer.Exit(0 if all(hop.converged for hop in result.hops) else 1)
+
+
+def glide_command(
+    files: Files,
+    out: Out = Path("gliding"),
+    potential_name: PotentialName = "default",
+    device: Device = "auto",
+    trust: Trust = None,
+    set_: Assignments = None,
+) -> None:
+    """Energy of sliding a gallery of each kind towards its neighbouring letters."""
+    asked = Asked(files, out, potential_name, device, trust, set_ or [])
+    with prepared(asked, gliding.Config) as (settings, loaded, structures, hooks):
+        result = gliding.run(settings, loaded, structures, hooks)
+    out.mkdir(parents=True, exist_ok=True)
+    ways = [way for profile in result.profiles for way in numbers.ways(profile)]
+    for way in ways:
+        turns = f"{way['kind']} to {way['becomes']}"
+        typer.echo(
+            f"{way['name']} {way['mode']} {turns}: unstable {way['unstable_J_per_m2']:.4f} J/m2, there {way['next_letter_J_per_m2']:.4f}"
+        )
+    write_json(out / "gliding.json", ways)
+    raise typer.Exit(0 if all(profile.converged for profile in result.profiles) else 1)
+
+
+def stress_command(
+    files: Files,
+    out: Out = Path("stress"),
+    potential_name: PotentialName = "default",
+    device: Device = "auto",
+    trust: Trust = None,
+    reference: Annotated[
+        list[str] | None, typer.Option("--reference", help="Stem of a file that is a bulk phase.")
+    ] = None,
+) -> None:
+    """Stress maps; with --reference the excess over bulk phases relaxed alone."""
+    asked = Asked(files, out, potential_name, device, trust, [])
+    with prepared(asked, stress.Config) as (settings, loaded, structures, hooks):
+        for name in reference or []:
+            if name not in structures:
+                raise InputError(f"--reference {name!r} is none of the files; {nearest(name, structures)}")
+        result = stress.run(settings, loaded, structures, tuple(reference or ()), hooks)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, mapped in result.maps.items():
+        io.write(out / f"{name}.extxyz", measure.with_stress(mapped.structure, mapped.field))
+        typer.echo(f"{name}: von Mises of the smoothed {mapped.field.shown_name} field, mean {mapped.mean_GPa:.3f} GPa")
+    write_json(out / "stress.json", {name: numbers.stress_of(m) for name, m in result.maps.items()})
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write plain data as JSON, atomically."""
+    io.write_atomic(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())

@@ -1,0 +1,192 @@
+"""The landscape of single structures: fixed or free cell, frozen atoms and directions, held slabs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from simkit.arrays import Floats
+from simkit.potential.base import Potential
+from simkit.solve.cells import ENTRIES, cell_forces, frames, free_entries, free_stress, gradients
+from simkit.solve.groups import Groups, largest_by
+from simkit.solve.landscape import Landscape, Point, ask
+from simkit.solve.precondition import Springs, solver, spring_model, strain_stiffness
+from simkit.structure import Batch, Structure
+
+
+@dataclass(frozen=True, eq=False)
+class Freedom:
+    """What one structure may do.
+
+    cell  "fixed", "free", "c" (length along the normal of a1 and a2) or "inplane"
+    moves (n, 3) which cartesian components of each atom may change
+    held  (n,) atoms with the same number >= 0 keep the in-plane centroid of their group; -1 are not held
+
+    Where the cell is free, `moves` and `held` speak of the reference coordinates: a frozen atom keeps
+    its fractional position.
+    """
+
+    cell: str
+    moves: np.ndarray
+    held: np.ndarray
+
+    @classmethod
+    def full(cls, structure: Structure, cell: str = "fixed") -> Freedom:
+        """Every atom free, nothing held."""
+        return cls(cell, np.ones((len(structure), 3), dtype=bool), np.full(len(structure), -1))
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """When a structure counts as relaxed.
+
+    fmax  eV/A, largest norm of a free atom's force (after the constraints)
+    stress eV/A^3, largest component of stress + pressure that a free cell entry works against
+    pressure eV/A^3, outside pressure (compressive positive)
+    """
+
+    fmax: float
+    stress: float
+    pressure: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Crystals(Landscape):
+    """Structures laid end to end, each its own group.
+
+    Coordinates: reference positions y (3 n entries), then six strain entries per structure in units that
+    make them comparable with displacements. The true positions are y @ F and the cell is cell_0 @ F with
+    the deformation gradient F of `cells.gradients`.
+    """
+
+    potential: Potential
+    structures: tuple[Structure, ...]
+    freedoms: tuple[Freedom, ...]
+    criterion: Criterion
+    springs: Springs | None
+
+    @cached_property
+    def batch(self) -> Batch:
+        """The structures as given."""
+        return Batch.of(list(self.structures))
+
+    @cached_property
+    def groups(self) -> Groups:
+        """One group per structure."""
+        m = len(self.structures)
+        return Groups(np.concatenate([np.repeat(self.batch.system_of, 3), np.repeat(np.arange(m), 6)]), m)
+
+    @cached_property
+    def owner(self) -> np.ndarray:
+        """System i is group i."""
+        return np.arange(len(self.structures))
+
+    @cached_property
+    def _frame(self) -> Floats:
+        return frames(self.batch.cells)
+
+    @cached_property
+    def _free(self) -> np.ndarray:
+        return np.stack([free_entries(f.cell) for f in self.freedoms])
+
+    @cached_property
+    def _moves(self) -> np.ndarray:
+        return np.concatenate([f.moves for f in self.freedoms])
+
+    @cached_property
+    def _held(self) -> np.ndarray:
+        """(atoms,) held group of each atom, numbered over the whole batch, or -1."""
+        out, base = [], 0
+        for f in self.freedoms:
+            out.append(np.where(f.held >= 0, f.held + base, -1))
+            base += int(f.held.max(initial=-1)) + 1
+        return np.concatenate(out)
+
+    @cached_property
+    def _unit(self) -> Floats:
+        """(m, 1) A: length by which a strain of 1 counts, sqrt(n) times the spacing of the atoms."""
+        n = np.array([len(s) for s in self.structures])
+        return (np.sqrt(n) * (self.batch.volumes / n) ** (1 / 3))[:, None]
+
+    @cached_property
+    def _solvers(self) -> tuple:
+        """Inverse model Hessian of each structure's atoms, and (m, 6) of its strain entries."""
+        models = [spring_model(s, self.springs) for s in self.structures]
+        atoms = [solver(m, f.moves) for m, f in zip(models, self.freedoms, strict=True)]
+        strain = np.stack([strain_stiffness(m, f, ENTRIES) for m, f in zip(models, self._frame, strict=True)])
+        return atoms, self._unit**2 / np.maximum(strain, 1e-12)
+
+    def start(self) -> Floats:
+        """The structures as given: no strain."""
+        return np.concatenate([self.batch.positions.ravel(), np.zeros(6 * len(self.structures))])
+
+    def shape(self, x: Floats) -> tuple[Floats, Floats]:
+        """Positions (atoms, 3) A and cells (m, 3, 3) A at coordinates x; fixed cells exactly as given."""
+        y, gradient = self._unpack(x)
+        moving = self._free.any(axis=1)
+        if not moving.any():
+            return y, self.batch.cells
+        positions = np.einsum("ni,nij->nj", y, gradient[self.batch.system_of])
+        positions = np.where(moving[self.batch.system_of, None], positions, y)
+        return positions, np.where(moving[:, None, None], self.batch.cells @ gradient, self.batch.cells)
+
+    def _unpack(self, x: Floats) -> tuple[Floats, Floats]:
+        n = 3 * len(self.batch.numbers)
+        return x[:n].reshape(-1, 3), gradients(x[n:].reshape(-1, 6) / self._unit, self._frame)
+
+    def at(self, x: Floats, active: np.ndarray, before: Point | None) -> Point:
+        """Evaluate the active structures at x."""
+        positions, cells = self.shape(x)
+        batch = self.batch.moved_to(positions, cells)
+        answers = ask(self.potential, batch, active, None if before is None else before.answers)
+        _, gradient = self._unpack(x)
+        forces = np.einsum("ni,nji->nj", answers.forces, gradient[batch.system_of])
+        pulled = self._allowed(forces)
+        stress = answers.stress + self.criterion.pressure * np.eye(3)
+        tension = batch.volumes[:, None, None] * stress
+        push = np.where(self._free, cell_forces(tension, gradient, self._frame), 0.0) / self._unit
+        m = len(self.structures)
+        norms = np.linalg.norm(self._allowed(answers.forces), axis=1)
+        force_ratio = largest_by(batch.system_of, norms, m) / self.criterion.fmax
+        stress_ratio = free_stress(stress, self._frame, self._free) / self.criterion.stress
+        return Point(
+            x=x,
+            force=np.concatenate([pulled.ravel(), push.ravel()]),
+            answers=answers,
+            energy=answers.energy,
+            largest=largest_by(batch.system_of, np.linalg.norm(answers.forces, axis=1), m),
+            residual=np.maximum(force_ratio, stress_ratio),
+            watched=answers.energy,
+            mode=np.full(m, -1),
+        )
+
+    def swelling(self, x: Floats) -> Floats:
+        """(m,) factor of the volume change, 1 or more."""
+        ratio = np.abs(np.linalg.det(self._unpack(x)[1]))
+        return np.maximum(ratio, 1.0 / np.maximum(ratio, 1e-12))
+
+    def free_forces(self, forces: Floats) -> Floats:
+        """(m,) largest norm of a force, eV/A, after the constraints."""
+        return largest_by(self.batch.system_of, np.linalg.norm(self._allowed(forces), axis=1), len(self.structures))
+
+    def _allowed(self, vectors: Floats) -> Floats:
+        """Orthogonal projection of per-atom vectors onto what may move."""
+        out = np.where(self._moves, vectors, 0.0)
+        for axis in (0, 1):
+            free = np.flatnonzero(self._moves[:, axis] & (self._held >= 0))
+            if len(free):
+                mean = np.bincount(self._held[free], out[free, axis]) / np.maximum(np.bincount(self._held[free]), 1)
+                out[free, axis] -= mean[self._held[free]]
+        return out
+
+    def metric(self, vector: Floats) -> Floats:
+        """Inverse spring model on the atoms and the strains, restricted to what may move."""
+        if self.springs is None:
+            return vector
+        atoms, strain = self._solvers
+        n = 3 * len(self.batch.numbers)
+        parts = self.batch.split(vector[:n].reshape(-1, 3))
+        solved = np.concatenate([solve(part) for solve, part in zip(atoms, parts, strict=True)])
+        return np.concatenate([self._allowed(solved).ravel(), (strain * vector[n:].reshape(-1, 6)).ravel()])

@@ -1,0 +1,232 @@
+"""Minimum energy paths between two structures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from simkit.arrays import Floats
+from simkit.errors import InputError
+from simkit.potential.base import Potential
+from simkit.solve.band import BandRules, Bands, Ends
+from simkit.solve.descent import DONE, Descent, Limits, State, run, sentence
+from simkit.solve.idpp import interpolated_through, shortest_way
+from simkit.solve.loop import Hooks, Observer
+from simkit.solve.relaxation import limited, stepper
+from simkit.solve.tangents import band_forces, fitted_maximum, path_profile, tangents
+from simkit.structure import Structure
+
+SAME_A = 0.1
+"""Endpoints whose atoms all lie within this distance of each other are one and the same state."""
+
+
+class Hop(NamedTuple):
+    """Where a path begins and ends; `through` is a structure on the way (a tetrahedron), or None."""
+
+    initial: Structure
+    final: Structure
+    through: Structure | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class NebSettings:
+    """How to look for a path.
+
+    fmax_eV_per_A        largest force on an atom of the climbing image (without climbing: of all images)
+    others_eV_per_A      the same for the images beside the climbing one
+    barrier_change_eV    largest change of the barrier over the last `window` steps
+    spring_eV_per_A2     between images; along the path only
+    climb_below_eV_per_A projected force of the whole band below which the highest image begins to climb
+    optimiser            "lbfgs" or "fire"; either moves a band as one state
+    max_steps            optimiser steps; each evaluates every moving image once
+    max_step_A           largest change of one coordinate per step
+    limits               explosion limits (its steps and its energy change are replaced)
+    """
+
+    fmax_eV_per_A: float = 0.05
+    others_eV_per_A: float = 0.15
+    barrier_change_eV: float = 0.002
+    window: int = 2
+    spring_eV_per_A2: float = 5.0
+    climb_below_eV_per_A: float = 0.5
+    optimiser: str = "lbfgs"
+    max_steps: int = 300
+    max_step_A: float = 0.2
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """A band of images from `images[0]` to `images[-1]`.
+
+    energies_eV (k + 2,), distances_A (k + 2,) path length in the space of all coordinates,
+    tangential_forces_eV_per_A (k + 2,) minus the slope of the energy along it, climbing_image the index
+    in `images` or None, residual_force_eV_per_A the largest force on an atom of the climbing (else of
+    any) image, evaluations of the moving images together. A path that is not `converged` has no barrier
+    to be quoted: `status` says why.
+    """
+
+    images: list[Structure]
+    energies_eV: Floats
+    distances_A: Floats
+    tangential_forces_eV_per_A: Floats
+    converged: bool
+    status: str
+    steps: int
+    evaluations: int
+    climbing_image: int | None
+    residual_force_eV_per_A: float
+
+    @property
+    def barrier_eV(self) -> float:
+        """Highest image above the initial structure."""
+        return float(self.energies_eV.max() - self.energies_eV[0])
+
+    @property
+    def reverse_barrier_eV(self) -> float:
+        """Highest image above the final structure."""
+        return float(self.energies_eV.max() - self.energies_eV[-1])
+
+    @property
+    def fitted_barrier_eV(self) -> float:
+        """Highest point of the cubic Hermite curve through energies and slopes, above the initial structure."""
+        top = fitted_maximum(self.distances_A, self.energies_eV, self.tangential_forces_eV_per_A)
+        return top - float(self.energies_eV[0])
+
+
+def find_path(
+    initial: Structure,
+    final: Structure,
+    potential: Potential,
+    images: int = 5,
+    climb: bool = True,
+    settings: NebSettings | None = None,
+) -> Path:
+    """The path between two relaxed structures; see `find_paths`."""
+    return find_paths([Hop(initial, final)], potential, images, climb, settings)[0]
+
+
+def find_paths(
+    pairs: Sequence[Hop | tuple[Structure, Structure]],
+    potential: Potential,
+    images: int = 5,
+    climb: bool = True,
+    settings: NebSettings | None = None,
+    observer: Observer | None = None,
+) -> list[Path]:
+    """Climbing nudged elastic bands of many hops, all their images in one batch.
+
+    pairs    relaxed endpoints with the same atoms in the same order and the same cell; a `Hop` may name
+             a structure the first guess is led through
+    images   moving images of each band
+    climb    whether the highest image climbs to the saddle
+
+    One `Path` per pair, in order. Converged by the climbing image's force and the barrier's change.
+    Raises InputError for endpoints that differ in atoms or cell, that are one and the same state, or
+    whose interpolation runs through an atom. Finds the path near the first guess, not the lowest one.
+    """
+    descent = prepare_paths(pairs, potential, images, climb, settings)
+    return paths(descent, run(descent, Hooks(observer=observer)))
+
+
+def prepare_paths(
+    pairs: Sequence[Hop | tuple[Structure, Structure]],
+    potential: Potential,
+    images: int = 5,
+    climb: bool = True,
+    settings: NebSettings | None = None,
+) -> Descent:
+    """The descent that `find_paths` runs, for those who attach `Hooks` (checkpoints, stopping) to `run`.
+
+    Evaluates the endpoints, all in one batch, and makes the first guesses.
+    """
+    settings = NebSettings() if settings is None else settings
+    if images < 1 or not len(pairs):
+        raise InputError(f"got {images} images for {len(pairs)} pairs; at least one of each is needed.")
+    hops = [Hop(*pair) for pair in pairs]
+    guesses = [_guess(hop, i, images) for i, hop in enumerate(hops)]
+    said = potential.evaluate([s for hop in hops for s in (hop.initial, hop.final)])
+    ends = tuple(
+        Ends(hop.initial, hop.final, said[2 * i], said[2 * i + 1], guess)
+        for i, (hop, guess) in enumerate(zip(hops, guesses, strict=True))
+    )
+    rules = BandRules(
+        settings.fmax_eV_per_A,
+        max(settings.others_eV_per_A, settings.fmax_eV_per_A),
+        settings.spring_eV_per_A2,
+        climb,
+        max(settings.climb_below_eV_per_A, settings.fmax_eV_per_A),
+    )
+    limits = replace(
+        limited(settings.limits, settings.max_steps),
+        watched_change_eV=settings.barrier_change_eV,
+        window=settings.window,
+    )
+    chosen = stepper(settings.optimiser, settings.max_step_A)
+    return Descent(Bands(potential, ends, rules), chosen, limits)
+
+
+def paths(descent: Descent, state: State) -> list[Path]:
+    """What became of each hop."""
+    return [_path(descent, state, hop) for hop in range(len(descent.landscape.hops))]
+
+
+def _path(descent: Descent, state: State, hop: int) -> Path:
+    bands, point = descent.landscape, state.point
+    ends = bands.hops[hop]
+    positions, energies, forces = bands.path(point.x, point.answers, hop)
+    distances, pulls = path_profile(positions, energies, forces)
+    climbing = int(point.mode[hop])
+    _, true = band_forces(positions, tangents(positions, energies)[1:-1], forces[1:-1], 0.0, climbing)
+    norms = np.linalg.norm(true, axis=2).max(axis=1)
+    residual = norms[climbing] if climbing >= 0 else norms.max()
+    middle = [ends.initial.moved_to(x) for x in positions[1:-1]]
+    return Path(
+        images=[ends.initial, *middle, ends.final.moved_to(positions[-1])],
+        energies_eV=energies,
+        distances_A=distances,
+        tangential_forces_eV_per_A=pulls,
+        converged=bool(state.code[hop] == DONE),
+        status=sentence(state, hop, descent.limits),
+        steps=int(state.steps[hop]),
+        evaluations=int(state.evaluations[hop]),
+        climbing_image=climbing + 1 if climbing >= 0 else None,
+        residual_force_eV_per_A=float(residual),
+    )
+
+
+def _guess(hop: Hop, index: int, images: int) -> Floats:
+    """First guess of a checked hop; a refusal says which of the pairs it was."""
+    try:
+        _check(hop)
+        return interpolated_through(*hop, images)
+    except InputError as error:
+        raise InputError(f"pair {index}: {error}") from error
+
+
+def _check(hop: Hop) -> None:
+    """Raise InputError where the structures of a hop do not belong together."""
+    initial = hop.initial
+    for name, other in (("final", hop.final), ("through", hop.through)):
+        if other is None:
+            continue
+        if not np.array_equal(initial.numbers, other.numbers):
+            raise InputError(
+                f"initial ({initial.formula}) and {name} ({other.formula}) hold different atoms or another order; "
+                "a path needs the same atoms in the same order."
+            )
+        change = float(np.abs(initial.cell - other.cell).max())
+        if change > 1e-6 or not np.array_equal(initial.periodic, other.periodic):
+            raise InputError(
+                f"the cells of initial and {name} differ by {change:.3g} A; "
+                "a path keeps one cell: relax both ends in the same one."
+            )
+    apart = float(np.linalg.norm(shortest_way(initial, hop.final), axis=1).max())
+    if apart < SAME_A:
+        raise InputError(
+            f"initial and final are the same state (no atom differs by more than {apart:.3g} A; "
+            f"{SAME_A} A is needed): the hop is spontaneous, one end relaxed into the other."
+        )

@@ -1,0 +1,51 @@
+"""What a stepper is: it proposes the next point from flat arrays and knows nothing of atoms."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from simkit.arrays import Floats
+from simkit.solve.groups import Groups
+
+Memory = dict[str, np.ndarray]
+"""A stepper's own state: named plain arrays, so that a checkpoint can hold it."""
+
+
+def identity(vector: Floats) -> Floats:
+    """No preconditioner."""
+    return vector
+
+
+@dataclass(frozen=True, eq=False)
+class Push:
+    """What a stepper is told.
+
+    x      (d,) where the point is
+    force  (d,) what pushes there (minus the gradient, or a band's projected force)
+    active (groups,) which groups may move
+    fresh  (groups,) which groups' force changed its meaning at this point (a climbing image was chosen):
+           differences with earlier forces say nothing there
+    metric inverse of a symmetric positive model Hessian applied to a flat array
+    """
+
+    x: Floats
+    force: Floats
+    active: np.ndarray
+    fresh: np.ndarray
+    metric: Callable[[Floats], Floats] = identity
+
+
+class Stepper(ABC):
+    """A descent method with one state per group; all groups advance together."""
+
+    @abstractmethod
+    def init(self, groups: Groups) -> Memory:
+        """Memory before the first step."""
+
+    @abstractmethod
+    def step(self, memory: Memory, groups: Groups, push: Push) -> tuple[Memory, Floats]:
+        """New memory and the next point; entries of groups that are not active stay where they are."""

@@ -1,0 +1,52 @@
+"""Everything a study found, as one frozen record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simkit import build, measure, solve
+from simkit.workflows import gliding, migration, stress
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """label names the cell under study, whose outcome is `whole`; phases and strained hold the pure phases, relaxed
+    alone and strained to the cell's layers. Entries of migration, gliding and stress carry the same names.
+    """
+
+    label: str
+    model: build.Model
+    phases: dict[str, solve.Outcome]
+    strained: dict[str, solve.Outcome]
+    whole: solve.Outcome
+    energies: measure.IntergrowthEnergies | None
+    migration: migration.Result
+    gliding: gliding.Result
+    stress: stress.Result
+
+    @property
+    def outcomes(self) -> dict[str, solve.Outcome]:
+        """Every relaxation by name."""
+        strained = {f"{name} at the common lattice": outcome for name, outcome in self.strained.items()}
+        return {self.label: self.whole, **self.phases, **strained}
+
+    @property
+    def problems(self) -> list[str]:
+        """One sentence for everything that did not converge."""
+        lines = [f"Relaxation of {name}: {o.status}." for name, o in self.outcomes.items() if not o.converged]
+        lines += [f"Hop {hop.name}: {hop.status}." for hop in self.migration.hops if not hop.converged]
+        for profile in self.gliding.profiles:
+            bad = [status for status in profile.statuses if status != solve.CONVERGED]
+            if bad:
+                lines.append(f"Gliding {profile.name}, {profile.mode}: {len(bad)} points not converged ({bad[0]}).")
+        return lines
+
+    @property
+    def converged(self) -> bool:
+        """Whether everything converged."""
+        return not self.problems
+
+    @property
+    def stack_kept(self) -> bool:
+        """Whether the relaxed cell still has the galleries it was built with."""
+        return build.classify(self.whole.structure).stack.gaps() == self.model.stack.gaps()

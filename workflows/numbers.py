@@ -1,0 +1,127 @@
+"""results.json: every headline number of a study with its unit in the key."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+
+from simkit import build, solve
+from simkit.report import SCHEMA
+from simkit.units import EV_PER_A3_IN_GPA
+from simkit.workflows import gliding, migration, stress
+from simkit.workflows.cells import area_A2
+from simkit.workflows.findings import Findings
+
+
+def results(found: Findings) -> dict:
+    """The numbers of a study as plain JSON."""
+    return {
+        "schema": SCHEMA,
+        "cell": found.label,
+        "converged": found.converged,
+        "problems": found.problems,
+        "structure": found.model.report.to_dict(),
+        "relaxations": {name: relaxation(outcome) for name, outcome in found.outcomes.items()},
+        "energies": None if found.energies is None else asdict(found.energies),
+        "migration": [hop(h) for h in found.migration.hops],
+        "gliding": [way for profile in found.gliding.profiles for way in ways(profile)],
+        "stress": {name: stress_of(m) for name, m in found.stress.maps.items()},
+    }
+
+
+def relaxation(outcome: solve.Outcome) -> dict:
+    """Energy, lattice and course of one relaxation."""
+    structure = outcome.structure
+    layers = build.classify(structure)
+    metals = int((structure.tags["site"] == "TM").sum())
+    return {
+        "formula": structure.formula,
+        "status": outcome.status,
+        "energy_eV": outcome.evaluation.energy,
+        "energy_eV_per_fu": outcome.evaluation.energy / metals,
+        "a_A": layers.a_A,
+        "height_A": layers.height_A,
+        "volume_A3_per_fu": structure.volume / metals,
+        "area_A2": area_A2(structure),
+        "galleries": layers.stack.gaps(),
+        "gallery_heights_A": layers.gallery_heights_A.tolist(),
+        "fmax_eV_per_A": outcome.fmax_eV_per_A,
+        "largest_stress_GPa": float(np.abs(outcome.evaluation.stress).max() * EV_PER_A3_IN_GPA),
+        "steps": outcome.steps,
+        "model_evaluations": outcome.evaluations,
+    }
+
+
+def hop(result: migration.HopResult) -> dict:
+    """One hop; barriers are None where no converged path gives them."""
+    path = result.path
+    known = path is not None and path.converged
+    return {
+        "name": result.name,
+        "kind": result.kind,
+        "sites": result.sites,
+        "gallery": result.gallery,
+        "multiplicity": result.multiplicity,
+        "status": result.status,
+        "barrier_eV": path.barrier_eV if known else None,
+        "reverse_barrier_eV": path.reverse_barrier_eV if known else None,
+        "fitted_barrier_eV": path.fitted_barrier_eV if known else None,
+        "residual_force_eV_per_A": None if path is None else path.residual_force_eV_per_A,
+        "hop_distance_A": result.distance_A,
+        "track_A": result.track_A,
+        "oxygen_window_A": result.window_A,
+        "gallery_height_A": result.gallery_height_A,
+        "images": None if path is None else len(path.images) - 2,
+        "steps": None if path is None else path.steps,
+        "model_evaluations": sum(e.evaluations for e in result.ends) + (0 if path is None else path.evaluations),
+    }
+
+
+def ways(profile: gliding.Profile) -> list[dict]:
+    """One entry per way of a profile."""
+    return [_way(profile, letter) for letter in profile.letters]
+
+
+def _way(profile: gliding.Profile, letter: int) -> dict:
+    curve = gliding.gamma(profile, letter)
+    return {
+        "name": profile.name,
+        "structure": profile.structure,
+        "gallery": profile.gallery,
+        "kind": profile.kind,
+        "becomes": profile.becomes[letter],
+        "letter": letter,
+        "mode": profile.mode,
+        "converged": profile.converged,
+        "fractions": curve.fractions.tolist(),
+        "gamma_J_per_m2": curve.gamma_J_per_m2.tolist(),
+        "unstable_J_per_m2": curve.unstable_J_per_m2,
+        "unstable_meV_per_fu": curve.unstable_J_per_m2 * _meV_per_fu(curve),
+        "unstable_at_fraction": curve.unstable_at,
+        "next_letter_J_per_m2": float(curve.gamma_J_per_m2[-1]),
+        "next_letter_meV_per_fu": float(curve.gamma_meV_per_fu[-1]),
+        "ideal_shear_stress_GPa": curve.ideal_shear_stress_GPa,
+    }
+
+
+def _meV_per_fu(curve: object) -> float:
+    """meV per formula unit for 1 J/m2 of this plane."""
+    place = int(np.argmax(np.abs(curve.gamma_J_per_m2)))
+    return float(curve.gamma_meV_per_fu[place] / curve.gamma_J_per_m2[place])
+
+
+def stress_of(mapped: stress.StressMap) -> dict:
+    """Statistics of one stress map."""
+    return {
+        "field": f"coarse-grained {mapped.field.shown_name}",
+        "gaussian_width_A": mapped.width_A,
+        "von_mises_mean_GPa": mapped.mean_GPa,
+        "von_mises_p50_GPa": mapped.p50_GPa,
+        "von_mises_p95_GPa": mapped.p95_GPa,
+        "von_mises_p99_GPa": mapped.p99_GPa,
+        "share_above_threshold": mapped.share,
+        "threshold_GPa": mapped.threshold_GPa,
+        "raw_atomic_von_mises_mean_GPa": mapped.raw_mean_GPa,
+        "cell_stress_GPa": (mapped.evaluation.stress * EV_PER_A3_IN_GPA).tolist(),
+    }

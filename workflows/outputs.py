@@ -1,0 +1,64 @@
+"""What a study leaves on disk: structures, trajectories, grids, figures, results.json and the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simkit import build, io, measure, plot, report
+from simkit.io.rundir import RunDirectory, file_name
+from simkit.potential.card import Card
+from simkit.structure import Structure
+from simkit.workflows import figures, narrative, numbers
+from simkit.workflows.findings import Findings
+
+
+def write(directory: RunDirectory, study: str, found: Findings, card: Card) -> tuple[dict, list[str]]:
+    """Write every file of a finished study but the report; returns results.json's content and lines for a terminal."""
+    _structures(directory, found)
+    _trajectories(directory, found)
+    for name, figure in figures.draw(found).items():
+        directory.write_bytes(f"figures/{name}.png", plot.png_bytes(figure))
+        directory.write_bytes(f"figures/{name}.svg", plot.svg_bytes(figure))
+    summary = {**numbers.results(found), **narrative.page(study, found, card)}
+    directory.write_json("results.json", summary)
+    return summary, narrative.lines(found)
+
+
+def page(directory: RunDirectory) -> Path:
+    """Write report.html from what `write` left."""
+    return report.write_report(directory)
+
+
+def write_model(directory: Path, model: build.Model, title: str) -> None:
+    """Write a built cell: CIF, extended XYZ, picture, text report and recipe."""
+    directory.mkdir(parents=True, exist_ok=True)
+    io.write(directory / "cell.extxyz", model.structure)
+    io.write(directory / "cell.cif", model.structure)
+    figure = figures.structure(model.structure, title)
+    io.write_atomic(directory / "cell.png", plot.png_bytes(figure))
+    io.write_atomic(directory / "report.txt", (model.report.text() + "\n").encode())
+    run = RunDirectory(directory, "")
+    run.write_json("report.json", model.report.to_dict())
+    run.write_json("recipe.json", model.recipe)
+
+
+def _structures(directory: RunDirectory, found: Findings) -> None:
+    cells: dict[str, Structure] = {"built": found.model.structure}
+    cells |= {name: measure.with_stress(m.structure, m.field) for name, m in found.stress.maps.items()}
+    folder = directory.path / "structures"
+    folder.mkdir(exist_ok=True)
+    for name, cell in cells.items():
+        io.write(folder / f"{file_name(name)}.extxyz", cell)
+        io.write(folder / f"{file_name(name)}.cif", cell)
+    mapped = found.stress.maps[found.label]
+    grid = measure.stress_grid(mapped.structure, mapped.virials, mapped.width_A)
+    directory.write_bytes(f"structures/stress-{file_name(found.label)}.vtk", measure.vtk_text(grid).encode())
+
+
+def _trajectories(directory: RunDirectory, found: Findings) -> None:
+    folder = directory.path / "trajectories"
+    folder.mkdir(exist_ok=True)
+    for hop in found.migration.hops:
+        if hop.path is not None:
+            facts = [{"energy_eV": float(energy)} for energy in hop.path.energies_eV]
+            io.write(folder / f"neb-{file_name(hop.name)}.extxyz", hop.path.images, facts)

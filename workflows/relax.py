@@ -1,0 +1,64 @@
+"""Relax one or many structures in one batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field
+
+from simkit import io, solve
+from simkit.config import Section
+from simkit.potential.base import Evaluation, Potential
+from simkit.solve.outcome import Outcome
+from simkit.workflows.common import QUIET, Hooks, named_structures
+
+
+class Config(Section):
+    """cell: what may move besides the atoms; fmax_eV_per_A: largest force on any atom at the end."""
+
+    cell: Literal["fixed", "free", "c", "inplane"] = "free"
+    fmax_eV_per_A: float = Field(default=0.03, gt=0)
+    max_steps: int = Field(default=300, gt=0)
+    optimiser: Literal["lbfgs", "fire"] = "lbfgs"
+
+
+@dataclass(frozen=True)
+class Result:
+    """outcomes: one `Outcome` per structure, by name."""
+
+    outcomes: dict[str, Outcome]
+
+    @property
+    def converged(self) -> bool:
+        """Whether every structure converged."""
+        return all(outcome.converged for outcome in self.outcomes.values())
+
+    def to_ase(self) -> dict[str, Any]:
+        """The relaxed structures as ase.Atoms, by name."""
+        return {name: io.to_ase(outcome.structure) for name, outcome in self.outcomes.items()}
+
+
+TYPES = (Result, Outcome, Evaluation)
+
+
+def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QUIET, name: str = "relax") -> Result:
+    """Relax `structures` (one, a list or a mapping of Structure, ase.Atoms or pymatgen.Structure) in one batch.
+
+    A structure that does not converge is returned as far as it got, with a status that says why.
+    """
+    given = named_structures(structures)
+
+    def compute() -> Result:
+        settings = solve.RelaxSettings(optimiser=config.optimiser, max_steps=config.max_steps)
+        outcomes = solve.relax(
+            list(given.values()),
+            potential,
+            cell=config.cell,
+            fmax_eV_per_A=config.fmax_eV_per_A,
+            settings=settings,
+            observer=hooks.watch(name),
+        )
+        return Result(dict(zip(given, outcomes, strict=True)))
+
+    return hooks.keep(name, compute, TYPES)

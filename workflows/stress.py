@@ -1,0 +1,145 @@
+"""Stress maps: per atom, in excess of the bulk phases, and coarse-grained, for several structures on one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from simkit import build, io, measure
+from simkit.arrays import Floats
+from simkit.config import Section
+from simkit.potential.base import Evaluation, Potential
+from simkit.structure import Structure
+from simkit.units import EV_PER_A3_IN_GPA
+from simkit.workflows.common import QUIET, Hooks, named_structures
+
+PROFILE_POINTS = 200
+
+
+class Config(Section):
+    """width_A: Gaussian of the coarse-grained field, 0 for one formula unit; threshold_GPa: for the share of volume."""
+
+    width_A: float = Field(default=0.0, ge=0)
+    threshold_GPa: float = Field(default=1.0, gt=0)
+
+
+@dataclass(frozen=True, eq=False)
+class StressMap:
+    """The stress of one structure, GPa, tensile positive.
+
+    field: volumes and per-atom stress (raw, and excess over the bulk phases where references were given);
+    virials (n, 3, 3) eV: what was coarse-grained, the excess where there is one;
+    smooth (n, 3, 3) eV/A^3: the coarse-grained field at the atoms; profile: plane averages along the normal.
+    mean, p50, p95, p99: of the von Mises stress of the coarse-grained field over the volume; share: part of the
+    volume above the threshold; cell_stress (3, 3) eV/A^3.
+    """
+
+    name: str
+    structure: Structure
+    evaluation: Evaluation
+    field: measure.StressField
+    virials: Floats
+    smooth: Floats
+    profile: measure.StressProfile
+    width_A: float
+    mean_GPa: float
+    p50_GPa: float
+    p95_GPa: float
+    p99_GPa: float
+    share: float
+    threshold_GPa: float
+
+    @property
+    def raw_mean_GPa(self) -> float:
+        """Volume mean of the raw per-atom von Mises stress: the species pattern, not mechanics."""
+        return measure.volume_mean(measure.von_mises(self.field.raw_GPa), self.field.volumes)
+
+    @property
+    def smooth_von_mises_GPa(self) -> Floats:
+        """(n,) von Mises stress of the coarse-grained field at the atoms."""
+        return measure.von_mises(self.smooth) * EV_PER_A3_IN_GPA
+
+
+@dataclass(frozen=True)
+class Result:
+    """maps: one per structure, by name."""
+
+    maps: dict[str, StressMap]
+
+    def to_ase(self) -> dict[str, Any]:
+        """Each structure as ase.Atoms with its stress in per-atom arrays, by name."""
+        return {name: io.to_ase(measure.with_stress(m.structure, m.field)) for name, m in self.maps.items()}
+
+
+TYPES = (Result, StressMap, Evaluation, measure.StressField, measure.StressProfile)
+
+
+def run(
+    config: Config,
+    potential: Potential,
+    structures: Any,
+    references: Sequence[str] = (),
+    hooks: Hooks = QUIET,
+) -> Result:
+    """Map the stress of `structures` (Structure, ase.Atoms, pymatgen.Structure; one or by name) in one batch.
+
+    references   names of those structures that are bulk phases relaxed alone: each site's virial there is taken
+                 off to give the excess; without them only the raw field is mapped, which shows the split of the
+                 energy among species rather than mechanics
+    Raises SimkitError where the potential gives no atomic virials.
+    """
+    given = named_structures(structures)
+
+    def compute() -> Result:
+        evaluations = dict(zip(given, potential.evaluate(list(given.values()), virials=True), strict=True))
+        sites = _sites(given, evaluations, references)
+        return Result({name: _mapped(config, name, s, evaluations[name], sites) for name, s in given.items()})
+
+    return hooks.keep("stress", compute, TYPES)
+
+
+def site_labels(structure: Structure) -> list[str]:
+    """Phase, site and element of each atom, as "P2 Na_e Na"; a foreign layered structure is classified first."""
+    labelled = structure if "site" in structure.tags else build.label(structure)
+    columns = zip(labelled.tags["phase"], labelled.tags["site"], labelled.symbols, strict=True)
+    return [f"{phase} {site} {symbol}" for phase, site, symbol in columns]
+
+
+def _sites(
+    given: Mapping[str, Structure], evaluations: Mapping[str, Evaluation], references: Sequence[str]
+) -> dict[str, measure.Site]:
+    sites: dict[str, measure.Site] = {}
+    for name in references:
+        sites |= measure.site_reference(given[name], evaluations[name], site_labels(given[name]))
+    return sites
+
+
+def _mapped(
+    config: Config, name: str, structure: Structure, evaluation: Evaluation, sites: Mapping[str, measure.Site]
+) -> StressMap:
+    reference = measure.reference_of(sites, site_labels(structure)) if sites else None
+    field = measure.stress_field(structure, evaluation, reference)
+    virials = evaluation.virials if reference is None else evaluation.virials - reference.virials
+    width = config.width_A or measure.default_width_A(structure)
+    smooth = measure.coarse_grain(structure, virials, width)
+    von_mises = measure.von_mises(smooth) * EV_PER_A3_IN_GPA
+    p50, p95, p99 = measure.volume_percentiles(von_mises, field.volumes, [50, 95, 99])
+    return StressMap(
+        name=name,
+        structure=structure,
+        evaluation=evaluation,
+        field=field,
+        virials=virials,
+        smooth=smooth,
+        profile=measure.profile_along_normal(structure, virials, PROFILE_POINTS, width),
+        width_A=width,
+        mean_GPa=measure.volume_mean(von_mises, field.volumes),
+        p50_GPa=float(p50),
+        p95_GPa=float(p95),
+        p99_GPa=float(p99),
+        share=measure.share_above(von_mises, field.volumes, config.threshold_GPa),
+        threshold_GPa=config.threshold_GPa,
+    )
