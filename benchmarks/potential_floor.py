@@ -119,7 +119,7 @@ def mace_rows(device: torch.device, blocks: int) -> list[Row]:
     rows = []
     for name in ("B72", "B192", "B480") if medium else ("C72",):
         batch = batch_of(name)
-        data, _, _ = p.graph(batch)
+        data = p.graph(batch)
         data["shifts"].requires_grad_(True)
         bare = lambda data=data: energies_and_gradient(p.module, dict(data))  # noqa: E731
         whole = lambda batch=batch: p.evaluate_batch(batch)  # noqa: E731
@@ -147,7 +147,9 @@ def chgnet_rows(device: torch.device, blocks: int) -> list[Row]:
         warnings.simplefilter("ignore")
         e, theirs = ours.evaluate([s])[0], stock.predict_structure(peer, task="efs")
         assert abs(e.energy / len(s) - float(theirs["e"])) < 1e-5
-        assert np.abs(e.forces - theirs["f"]).max() < 1e-4
+        exact = potential.load("chgnet", device=str(device), dtype="float64").evaluate([s])[0]
+        assert np.abs(e.forces - exact.forces).max() < 2e-4  # float32 through four layers at forces near 4 eV/A
+        assert np.abs(theirs["f"] - exact.forces).max() < 5e-4  # the package's own float32 error reaches 2e-4
         calls = [
             lambda: ours.evaluate([s]),
             lambda: with_d3.evaluate([s]),

@@ -65,23 +65,29 @@ def barriers(found: Findings) -> object:
 
 
 def glides(found: Findings) -> object:
-    """Gamma towards each neighbouring letter, one panel per way and mode."""
+    """Gamma from the letter below (-1) through the present one (0) to the letter above (+1), one panel per mode."""
     curves = []
     for profile in found.gliding.profiles:
-        for letter in profile.letters:
-            curve = gliding.gamma(profile, letter)
-            curves.append(
-                plot.GlideCurve(
-                    label=profile.name,
-                    panel=f"{profile.mode}, {letter:+d} letter".replace("-1", "−1"),
-                    fractions=curve.fractions,
-                    gamma_J_per_m2=curve.gamma_J_per_m2,
-                    curve_fractions=curve.curve_fractions,
-                    curve_J_per_m2=curve.curve_J_per_m2,
-                    dashed=profile.structure != found.label,
-                )
+        ways = [(letter, gliding.gamma(profile, letter)) for letter in sorted(profile.letters)]
+        points = [_signed(letter, c.fractions, c.gamma_J_per_m2) for letter, c in ways]
+        lines = [_signed(letter, c.curve_fractions, c.curve_J_per_m2) for letter, c in ways]
+        curves.append(
+            plot.GlideCurve(
+                label=f"{profile.structure}: {profile.kind} gallery",
+                panel=profile.mode,
+                fractions=np.concatenate([x for x, _ in points]),
+                gamma_J_per_m2=np.concatenate([y for _, y in points]),
+                curve_fractions=np.concatenate([x for x, _ in lines]),
+                curve_J_per_m2=np.concatenate([y for _, y in lines]),
+                dashed=profile.structure != found.label,
             )
+        )
     return plot.gliding_figure(curves)
+
+
+def _signed(letter: int, fractions: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One way of a profile on the signed axis, from left to right."""
+    return letter * fractions[::letter], values[::letter]
 
 
 def stress_map(found: Findings) -> object:
@@ -107,15 +113,17 @@ def stress_profile(found: Findings) -> object:
 
 
 def phase_spans(cell: Structure) -> list[tuple[float, float, str]]:
-    """Stretches of height, A, from slab middle to slab middle, that belong to one kind of gallery."""
+    """Stretches of height, A, from slab middle to slab middle, that belong to one kind of gallery; one period."""
     found = build.classify(cell)
-    middles = found.layering.heights_A[:, 1]
-    names = found.stack.gaps()
-    ends = np.append(middles[1:], middles[0] + found.height_A)
+    period = found.height_A
+    starts = found.layering.heights_A[:, 1] % period
+    order = np.argsort(starts)
+    names = [found.stack.gaps()[j] for j in order]
+    edges = [0.0, *(float(z) for z in starts[order]), period]
     spans: list[tuple[float, float, str]] = []
-    for start, end, name in zip(middles, ends, names, strict=True):
+    for start, end, name in zip(edges[:-1], edges[1:], [names[-1], *names], strict=True):
         if spans and spans[-1][2] == name:
-            spans[-1] = (spans[-1][0], float(end), name)
+            spans[-1] = (spans[-1][0], end, name)
         else:
-            spans.append((float(start), float(end), name))
+            spans.append((start, end, name))
     return spans

@@ -155,4 +155,6 @@ def gamma(profile: Profile, letter: int) -> measure.GammaProfile:
     way = letter * profile.fraction >= 0
     order = np.argsort(np.abs(profile.fraction[way]))
     plane = measure.GlidePlane(profile.area_A2, profile.formula_units, profile.letter_distance_A)
-    return measure.gamma_profile(np.abs(profile.fraction[way])[order], profile.energy_eV[way][order], plane)
+    return measure.gamma_profile(
+        np.abs(profile.fraction[way])[order], profile.energy_eV[way][order], plane, "stationary"
+    )

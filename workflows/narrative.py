@@ -8,6 +8,9 @@ from simkit.potential.card import Card
 from simkit.workflows import numbers
 from simkit.workflows.findings import Findings
 
+DEEPER_EV = 0.01
+"""A state on the path this much below its start is worth a word."""
+
 
 def page(study: str, found: Findings, card: Card) -> dict:
     """Title, lead, warnings, headline and sections: what the page template shows."""
@@ -59,7 +62,7 @@ def _headline(found: Findings) -> list[dict]:
         value = entry["barrier_eV"] if entry["barrier_eV"] is not None else entry["status"]
         value = value if isinstance(value, float) else ("spontaneous" if value == "spontaneous" else "no barrier found")
         unit = "eV" if isinstance(value, float) else ""
-        cards.append(_card(f"barrier, {entry['name']}", value, unit, f"{entry['sites']}, gallery {entry['gallery']}"))
+        cards.append(_card(f"barrier, {entry['name']}", value, unit, _hop_note(entry)))
     for profile, lowest in _easiest(found).items():
         note = f"{lowest['kind']} to {lowest['becomes']}, {lowest['mode']}"
         cards.append(_card(f"easiest glide, {profile}", lowest["unstable_J_per_m2"], "J/m²", note, 3))
@@ -68,6 +71,13 @@ def _headline(found: Findings) -> list[dict]:
         _card("von Mises stress, mean", whole.mean_GPa, "GPa", f"95 % of the volume below {whole.p95_GPa:.2f}")
     )
     return cards
+
+
+def _hop_note(entry: dict) -> str:
+    note = f"{entry['sites']}, gallery {entry['gallery']}"
+    barrier, rise = entry["barrier_eV"], entry["largest_rise_eV"]
+    deeper = barrier is not None and rise > barrier + DEEPER_EV
+    return f"{note}; {rise:.2f} eV from the deepest site on the way" if deeper else note
 
 
 def _easiest(found: Findings) -> dict[str, dict]:
@@ -132,7 +142,7 @@ def _energies(found: Findings) -> dict:
             for name, e in entries.items()
         ],
     }  # fmt: skip
-    words = ["Phases of different sodium content have different formula units: compare energies within a row only."]
+    words = ["Energies per formula unit of cells with different sodium content cannot be compared with one another."]
     if found.energies is not None:
         e = found.energies
         words.insert(
@@ -148,15 +158,16 @@ def _energies(found: Findings) -> dict:
 
 def _migration(found: Findings) -> dict:
     table = {
-        "caption": "Hops. Barrier: highest image; fitted: cubic through energies and tangential forces.",
+        "caption": "Barrier: highest image above the start; back: above the end; fitted: cubic through energies and forces; "
+        "largest rise: from the deepest state on the way.",
         "columns": [
             _column("hop"), _column("sites", text=True), _column("barrier", "eV"), _column("back", "eV"),
-            _column("fitted", "eV"), _column("way of the ion", "Å", 2), _column("closest O", "Å", 2),
-            _column("gallery height", "Å", 2), _column("left on the saddle", "eV/Å"), _column("status", text=True),
+            _column("fitted", "eV"), _column("largest rise", "eV"), _column("ion's way", "Å", 2),
+            _column("closest O", "Å", 2), _column("gallery", "Å high", 2), _column("left on the saddle", "eV/Å"), _column("status", text=True),
         ],
         "rows": [
-            [h["name"], h["sites"], h["barrier_eV"], h["reverse_barrier_eV"], h["fitted_barrier_eV"], h["track_A"],
-             h["oxygen_window_A"], h["gallery_height_A"], h["residual_force_eV_per_A"], h["status"]]
+            [h["name"], h["sites"], h["barrier_eV"], h["reverse_barrier_eV"], h["fitted_barrier_eV"], h["largest_rise_eV"],
+             h["track_A"], h["oxygen_window_A"], h["gallery_height_A"], h["residual_force_eV_per_A"], h["status"]]
             for h in (numbers.hop(hop) for hop in found.migration.hops)
         ],
     }  # fmt: skip
@@ -164,7 +175,9 @@ def _migration(found: Findings) -> dict:
         "One representative vacancy hop of each phase and of the interface (a gallery that shares a slab with the "
         "other phase), in the intergrowth and in each phase alone. Both ends were relaxed at the cell of the "
         "structure; the path is a climbing nudged elastic band, converged by the climbing image's force and the "
-        "change of the barrier. A hop marked spontaneous has one end that falls into the other. With other "
+        "change of the barrier. A hop marked spontaneous has one end that falls into the other. Where the "
+        "largest rise exceeds the barrier, the path leads through a site deeper than its start (in prismatic galleries "
+        "from edge over face to edge), and that rise is what an ion has to climb. With other "
         "arrangements of metals and sodium around it the same kind of hop can differ by a tenth of an eV or more."
     )
     return _section("Sodium migration", [words], [("barriers", "Energy along each hop.")], [table])
@@ -189,9 +202,10 @@ def _gliding(found: Findings) -> dict:
     words = (
         "Everything above one gallery is moved towards the next stacking letter and the third cell vector tilts by "
         "the same amount, so that the cell holds one fault and no surface. Rigid: nothing relaxes. Normal: atoms and "
-        "the cell relax along the normal only; sodium cannot change its site sideways, so these are upper bounds of "
-        "what a gallery with mobile sodium costs. Energies are relative to the same cell unslid, per area of one "
-        "gallery."
+        "the cell relax along the normal only; sodium starts half way and cannot change its site sideways, so these "
+        "are upper bounds. Held: each slab's in-plane centre is held and sodium is free to find its site, which is "
+        "what a gallery with mobile sodium costs. Energies are relative to the same cell unslid, relaxed alike, per "
+        "area of one gallery."
     )
     caption = "Gliding energy towards each neighbouring letter; dashed: the phases alone."
     return _section("Gliding", [words], [("gliding", caption)], [table])

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from simkit import build, solve
+from simkit import build, measure, solve
 from simkit.report import SCHEMA
 from simkit.units import EV_PER_A3_IN_GPA
 from simkit.workflows import gliding, migration, stress
@@ -67,6 +67,8 @@ def hop(result: migration.HopResult) -> dict:
         "barrier_eV": path.barrier_eV if known else None,
         "reverse_barrier_eV": path.reverse_barrier_eV if known else None,
         "fitted_barrier_eV": path.fitted_barrier_eV if known else None,
+        "largest_rise_eV": measure.largest_rise(path.energies_eV) if known else None,
+        "largest_reverse_rise_eV": measure.largest_rise(path.energies_eV[::-1]) if known else None,
         "residual_force_eV_per_A": None if path is None else path.residual_force_eV_per_A,
         "hop_distance_A": result.distance_A,
         "track_A": result.track_A,

@@ -1,6 +1,6 @@
 """Evaluations and energies into numbers and maps with units."""
 
-from simkit.measure.barrier import BarrierFit, fit_barrier
+from simkit.measure.barrier import BarrierFit, fit_barrier, largest_rise
 from simkit.measure.coarse import (
     StressGrid,
     StressProfile,
@@ -47,6 +47,7 @@ __all__ = [
     "gamma_profile",
     "hydrostatic",
     "intergrowth_energies",
+    "largest_rise",
     "percolation",
     "principal",
     "profile_along_normal",

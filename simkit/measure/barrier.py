@@ -35,6 +35,18 @@ class BarrierFit:
     curve_energies_eV: Floats
 
 
+def largest_rise(energies_eV: ArrayLike) -> float:
+    """Largest climb from an earlier to a later image, max over i < j of E_j - E_i, eV; 0 for a path that only falls.
+
+    It exceeds the barrier where the path passes a state deeper than its start, which then is the one to leave.
+    energies_eV (m,) at the images. Raises InputError for an empty path.
+    """
+    energies = frozen(energies_eV, np.float64, (None,), "energies_eV")
+    if len(energies) == 0:
+        raise InputError("a path without images has no rise; give at least one energy.")
+    return float((energies - np.minimum.accumulate(energies)).max())
+
+
 def fit_barrier(
     distances_A: ArrayLike, energies_eV: ArrayLike, tangential_forces_eV_per_A: ArrayLike, points: int = 201
 ) -> BarrierFit:

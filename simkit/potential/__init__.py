@@ -1,0 +1,27 @@
+"""Potentials: structures in, energies, forces, stresses and atomic virials out."""
+
+from simkit.potential.analytic import double_well, fcc_spring_stiffness, lennard_jones, morse, springs
+from simkit.potential.base import Evaluation, Evaluations, Potential
+from simkit.potential.card import Card
+from simkit.potential.counted import Cost, Counted
+from simkit.potential.load import available, from_ase, load, save_safe
+from simkit.potential.sum import SumPotential
+
+__all__ = [
+    "Card",
+    "Cost",
+    "Counted",
+    "Evaluation",
+    "Evaluations",
+    "Potential",
+    "SumPotential",
+    "available",
+    "double_well",
+    "fcc_spring_stiffness",
+    "from_ase",
+    "lennard_jones",
+    "load",
+    "morse",
+    "save_safe",
+    "springs",
+]

@@ -1,0 +1,49 @@
+"""Model cards kept as TOML beside the weights in the folder `potentials`."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import fields
+from importlib import resources
+
+from simkit.errors import CorruptFileError, InputError, nearest
+from simkit.potential.card import Card
+
+FOLDER = "simkit.potentials"
+
+
+def names() -> list[str]:
+    """Names of all cards in the folder, sorted."""
+    return sorted(card.name for card in all_cards().values())
+
+
+def all_cards() -> dict[str, Card]:
+    """Cards by name. Raises CorruptFileError when one cannot be read."""
+    found = {}
+    for file in sorted(resources.files(FOLDER).iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".toml"):
+            card = parse(file.read_text(encoding="utf-8"), file.name)
+            found[card.name] = card
+    return found
+
+
+def read_card(name: str) -> Card:
+    """The card of that name. Raises InputError with the nearest name when there is none."""
+    cards = all_cards()
+    if name not in cards:
+        raise InputError(f"there is no card for {name!r}; {nearest(name, cards)}")
+    return cards[name]
+
+
+def parse(text: str, name: str) -> Card:
+    """A card from TOML text. Raises CorruptFileError on unknown or missing keys."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CorruptFileError(f"card {name} is no TOML: {error}") from error
+    known = {field.name for field in fields(Card)}
+    if set(values) - known or not {"name", "kind", "summary"} <= set(values):
+        raise CorruptFileError(
+            f"card {name} has unknown keys {sorted(set(values) - known)} or lacks name, kind, summary."
+        )
+    return Card(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})

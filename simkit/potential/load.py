@@ -1,0 +1,168 @@
+"""From a word such as 'default' or 'mace:/path' to a potential; heavy backends are imported when asked for."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import parse_qsl
+
+from simkit.errors import InputError, nearest
+from simkit.potential.analytic import lennard_jones, morse
+from simkit.potential.base import Potential
+from simkit.potential.card import Card
+from simkit.potential.cards import all_cards, read_card
+from simkit.potential.sum import SumPotential, common_elements
+
+DEFAULT = "chgnet+d3"
+"""What 'default' means until simkit carries a MACE model of its own."""
+BACKENDS = {
+    "ase": "simkit.potential.ase",
+    "chgnet": "simkit.potential.chgnet",
+    "d3": "simkit.potential.dispersion",
+    "mace": "simkit.potential.mace",
+    "mace-mp": "simkit.potential.mace_download",
+    "simkit": "simkit.potential.mace_format",
+    "device": "simkit.potential.device",
+}
+"""Modules that import torch and the packages of the models."""
+ANALYTIC = {"lj": lennard_jones, "morse": morse}
+PLAIN = ("default", "chgnet", "d3", *ANALYTIC)
+PREFIXED = ("mace", "mace-mp", "simkit")
+OPTIONS = ("head", "trust")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked: kind before the colon, rest after it, whether D3(BJ) is added, and where it runs."""
+
+    kind: str
+    rest: str
+    dispersion: bool
+    device: str
+    dtype: str
+    trust: str | None
+    head: str | None
+
+
+def load(spec: str, device: str = "auto", dtype: str = "float32", trust: str | None = None) -> Potential:
+    """The potential a word names.
+
+    spec: 'default', 'chgnet', 'd3', 'lj', 'morse', 'mace-mp:SIZE', 'mace:FILE' (a pickle: only with
+    trust = its file name or SHA-256), 'simkit:FILE' (safe format, or the name of an embedded model); each may end
+    in '+d3' for PBE-D3(BJ) dispersion, and mace specs take '?head=NAME&trust=NAME'. device: 'auto', 'cpu', 'cuda',
+    'cuda:N'; dtype: 'float32' or 'float64' (analytic potentials and D3 always run in float64 on the CPU).
+    Raises InputError with the nearest name for an unknown word, an absent device or an unknown dtype,
+    UntrustedFileError for a pickle nobody vouched for.
+    """
+    request = parse(spec, device, dtype, trust)
+    base = make(request)
+    if not request.dispersion:
+        return base
+    return with_dispersion(base)
+
+
+def from_ase(calculator: object, name: str | None = None) -> Potential:
+    """Any ASE calculator as a potential, asked for one structure at a time.
+
+    It gives no atomic virials; a calculator without stress gets it by finite differences (twelve more energies a
+    structure), and the card says so. Results are copied, NaN comes back as it is. Raises InputError when
+    the object is no ASE calculator or lacks energies or forces.
+    """
+    return backend("ase").from_ase(calculator, name)
+
+
+def save_safe(model: object, path: str | Path, card: Card) -> Path:
+    """Write a MACE model (module or potential) as `path`.safetensors and `path`.json, without pickle.
+
+    Returns the path of the JSON file; `load("simkit:PATH")` reads both back. Raises InputError for
+    models that are no ScaleShiftMACE or cannot be rebuilt from their arguments.
+    """
+    return backend("simkit").save_safe(model, path, card)
+
+
+def available() -> list[tuple[str, str]]:
+    """(spec, summary) of what `load` knows, for people to choose from."""
+    cards = all_cards()
+    found = [("default", f"the embedded model, now {DEFAULT}")]
+    found += [(card.name, card.summary) for name, card in sorted(cards.items()) if not name.startswith("mace")]
+    found += [(name, make_one().card.summary) for name, make_one in ANALYTIC.items()]
+    found.append(("mace-mp:SIZE", cards["mace-mp"].summary))
+    found.append(("mace:FILE", "a MACE model file; a pickle, so it must be trusted by name"))
+    found.append(("simkit:FILE", "a MACE model in simkit's safe format (safetensors and JSON)"))
+    return found
+
+
+def backend(name: str) -> ModuleType:
+    """Import one of the modules of `BACKENDS`: the only place where torch and model packages come in."""
+    return importlib.import_module(BACKENDS[name])
+
+
+def parse(spec: str, device: str, dtype: str, trust: str | None) -> Request:
+    """Take a spec apart. Raises InputError when it makes no sense."""
+    text = DEFAULT if spec == "default" else spec
+    text, _, query = text.partition("?")
+    dispersion = text.endswith("+d3")
+    kind, colon, rest = text.removesuffix("+d3").partition(":")
+    known = PREFIXED if colon else PLAIN
+    if kind not in known or (colon and not rest):
+        words = [*PLAIN, "chgnet+d3", *(f"{p}:..." for p in PREFIXED)]
+        raise InputError(f"unknown potential {spec!r}; {nearest(spec, words)}")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    for option in options:
+        if option not in OPTIONS or not colon:
+            raise InputError(f"unknown option {option!r} in potential {spec!r}; {nearest(option, OPTIONS)}")
+    return Request(kind, rest, dispersion, device, dtype, trust or options.get("trust"), options.get("head"))
+
+
+def make(request: Request) -> Potential:
+    """The potential of a request, without dispersion."""
+    places = backend("device")
+    device, dtype = places.device_of(request.device), places.dtype_of(request.dtype)
+    if request.kind in ANALYTIC or request.kind == "d3":
+        if request.device not in ("auto", "cpu"):
+            raise InputError(
+                f"potential {request.kind!r} runs on the CPU only; device {request.device!r} was asked for."
+            )
+        return ANALYTIC[request.kind]() if request.kind in ANALYTIC else backend("d3").load_d3(read_card("d3"))
+    if request.kind == "chgnet":
+        return backend("chgnet").load_chgnet(read_card("chgnet"), device, dtype)
+    place = backend("mace").Place(device, dtype, request.head)
+    if request.kind == "mace-mp":
+        return backend("mace-mp").load_mace_mp(request.rest, read_card("mace-mp"), place)
+    if request.kind == "simkit":
+        return backend("simkit").load_safe(safe_path(request.rest), place)
+    path = Path(request.rest)
+    card = Card(name=f"mace:{path.name}", kind="mace", summary=f"MACE model from {path.name}", source=str(path))
+    return backend("mace").load_trusted(path, request.trust, card, place)
+
+
+def safe_path(name: str) -> Path:
+    """A path as given, or the embedded model of that name."""
+    embedded = resources.files("simkit.potentials").joinpath(f"{name}.json")
+    return Path(str(embedded)) if "/" not in name and embedded.is_file() else Path(name)
+
+
+def with_dispersion(base: Potential) -> SumPotential:
+    """The potential plus PBE-D3(BJ), on the card of that sum where there is one."""
+    d3 = backend("d3").load_d3(read_card("d3"))
+    cards = all_cards()
+    name = f"{base.card.name}+d3"
+    own = cards.get(name) or replace(
+        base.card,
+        name=name,
+        summary=f"{base.card.summary}; with PBE-D3(BJ) dispersion",
+        limits=base.card.limits + d3.card.limits,
+    )
+    card = replace(
+        own,
+        elements=common_elements([base, d3]),
+        cutoff_A=d3.card.cutoff_A,
+        device=base.card.device,
+        dtype=base.card.dtype,
+        virials=base.card.virials,
+        sha256=base.card.sha256,
+    )
+    return SumPotential([base, d3], card)

@@ -1,0 +1,174 @@
+"""MACE models (Batatia et al., NeurIPS 2022) in batches: one backward pass over edge vectors gives everything."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from simkit.elements import SYMBOLS
+from simkit.errors import CorruptFileError, InputError, UntrustedFileError, nearest
+from simkit.kernels.edges import edges_of
+from simkit.kernels.neighbours import pairs_within
+from simkit.potential.base import Evaluations, Potential
+from simkit.potential.card import Card
+from simkit.potential.gradient import PairGradient, read_back, to_device
+from simkit.potential.mace_backend import MACE, ScaleShiftMACE, quarantine
+from simkit.potential.planner import evaluate_in_parts
+from simkit.structure import Batch
+
+BYTES_PER_EDGE_AND_CHANNEL = 6_000
+"""Device memory of one evaluation over directed edges and channels in float32, a generous estimate."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and how precisely a model runs, and which of its heads."""
+
+    device: torch.device
+    dtype: torch.dtype
+    head: str | None = None
+
+
+class MACEPotential(Potential):
+    """A MACE module as a batched potential. Raises InputError for models that need more than a graph.
+
+    The energy is the total one, with the isolated-atom energies the model was trained with. Forces are
+    deterministic on the CPU; on CUDA the order of sums is not promised.
+    """
+
+    def __init__(self, module: torch.nn.Module, card: Card, place: Place) -> None:
+        check_module(module)
+        self._place = place
+        self._head = head_index(list(getattr(module, "heads", ["Default"])), place.head)
+        self._cutoff_A = float(module.r_max)
+        known = module.atomic_numbers.cpu().numpy()
+        self._species = np.full(len(SYMBOLS), -1)
+        self._species[known] = np.arange(len(known))
+        self._kinds = len(known)
+        self._module = module.to(device=place.device, dtype=place.dtype).requires_grad_(False).eval()
+        channels = module.node_embedding.linear.irreps_out.dim
+        wide = 2 if place.dtype == torch.float64 else 1
+        self._bytes_per_edge = BYTES_PER_EDGE_AND_CHANNEL * channels / 16 * wide
+        self.card = replace(
+            card,
+            elements=tuple(SYMBOLS[z] for z in known),
+            cutoff_A=self._cutoff_A,
+            device=str(place.device),
+            dtype=str(place.dtype).removeprefix("torch."),
+        )
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The torch module, in eval mode with frozen weights."""
+        return self._module
+
+    def _compute(self, batch: Batch, virials: bool) -> Evaluations:
+        plan = (self._place.device, self._cutoff_A, self._bytes_per_edge)
+        return evaluate_in_parts(self._part, batch, virials, plan)
+
+    def _part(self, batch: Batch, virials: bool) -> Evaluations:
+        data = self.graph(batch)
+        vectors = data["shifts"].requires_grad_(True)
+        energy, gradient = energies_and_gradient(self._module, data)
+        sender, receiver = data["edge_index"]
+        pairs = PairGradient(data["batch"], sender, receiver, vectors.detach(), gradient)
+        return read_back(energy, pairs, batch, virials)
+
+    def graph(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """What the module reads; positions are zero, `shifts` holds the edge vectors."""
+        device, dtype = self._place.device, self._place.dtype
+        atoms = len(batch.numbers)
+        pairs = pairs_within(batch.positions, batch.cells, batch.periodic, batch.starts, self._cutoff_A)
+        edges = edges_of(pairs, atoms)
+        number = np.float32 if dtype == torch.float32 else np.float64
+        vectors, cells = to_device([edges.vectors.astype(number), batch.cells.astype(number)], device)
+        index = np.stack([edges.sender, edges.receiver])
+        edge_index, species, system_of, starts = to_device(
+            [index, self._species[batch.numbers], batch.system_of, batch.starts], device
+        )
+        one_hot = torch.zeros(atoms, self._kinds, dtype=dtype, device=device).scatter_(1, species[:, None], 1.0)
+        return {
+            "positions": torch.zeros(atoms, 3, dtype=dtype, device=device),
+            "shifts": vectors,
+            "unit_shifts": vectors.detach(),
+            "edge_index": edge_index,
+            "node_attrs": one_hot,
+            "batch": system_of,
+            "ptr": starts,
+            "cell": cells.reshape(-1, 3),
+            "head": torch.full((len(batch),), self._head, dtype=torch.int64, device=device),
+        }
+
+
+def energies_and_gradient(module: torch.nn.Module, data: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Total energies (m,) in float64 and dE/d(edge vector) (e, 3)."""
+    out = module(data, compute_force=False)
+    site = out["node_energy"]
+    vectors = data["shifts"]
+    energy = torch.zeros(len(data["ptr"]) - 1, dtype=torch.float64, device=site.device)
+    energy.index_add_(0, data["batch"], site.detach().double())
+    if not len(vectors):
+        return energy, torch.zeros_like(vectors)
+    (gradient,) = torch.autograd.grad(site.sum(), vectors)
+    return energy, gradient
+
+
+def check_module(module: torch.nn.Module) -> None:
+    """Raise InputError when a module is no short-ranged MACE."""
+    if type(module) not in (MACE, ScaleShiftMACE):
+        raise InputError(
+            f"the file holds a {type(module).__name__}; only MACE and ScaleShiftMACE models can be used here "
+            "(no long-range, dipole or other variants)."
+        )
+    if getattr(module, "embedding_specs", None) is not None:
+        raise InputError("this MACE model needs a charge or spin for each structure, which simkit does not give.")
+
+
+def head_index(heads: list[str], wanted: str | None) -> int:
+    """Place of the head asked for. Raises InputError when there are several and none is named."""
+    if wanted is not None:
+        if wanted not in heads:
+            raise InputError(f"the model has no head {wanted!r}; {nearest(wanted, heads)}")
+        return heads.index(wanted)
+    defaults = [i for i, head in enumerate(heads) if head.lower() == "default"]
+    if len(heads) > 1 and not defaults:
+        raise InputError(f"the model has the heads {', '.join(heads)}; choose one as in 'mace:FILE?head={heads[0]}'.")
+    return defaults[0] if defaults else 0
+
+
+def load_trusted(path: Path, trust: str | None, card: Card, place: Place) -> MACEPotential:
+    """A MACE model from a pickled `.model` file that the user trusts by its name or SHA-256.
+
+    Raises UntrustedFileError when `trust` does not name the file, InputError when there is none. The
+    bytes hashed are the bytes loaded.
+    """
+    if not path.is_file():
+        raise InputError(f"no such model file: {path}")
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if trust not in (path.name, str(path), digest):
+        raise UntrustedFileError(
+            f"{path.name} is a pickle, and loading a pickle runs whatever program it holds. If you know where it "
+            f"comes from, say so by name: potential.load('mace:{path}', trust='{path.name}') (or its sha256 "
+            f"{digest}), or write 'mace:{path}?trust={path.name}'. Then convert it once to simkit's safe format "
+            "with potential.save_safe and load that as 'simkit:...'."
+        )
+    return MACEPotential(unpickle(content, path), replace(card, sha256=digest), place)
+
+
+def unpickle(content: bytes, path: Path) -> torch.nn.Module:
+    """The module in trusted bytes. Raises CorruptFileError when they hold none."""
+    with quarantine():
+        try:
+            module = torch.load(io.BytesIO(content), map_location="cpu", weights_only=False)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, AttributeError, ModuleNotFoundError) as error:
+            raise CorruptFileError(f"{path} cannot be read as a torch model: {error}") from error
+    if not isinstance(module, torch.nn.Module):
+        raise InputError(f"{path} holds a {type(module).__name__}, not a model.")
+    return module

@@ -1,0 +1,43 @@
+"""Potentials added to one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simkit.errors import InputError
+from simkit.potential.base import Evaluations, Potential
+from simkit.potential.card import Card
+from simkit.structure import Batch
+
+
+class SumPotential(Potential):
+    """The sum of several potentials: energies, forces, stresses and virials are added."""
+
+    def __init__(self, parts: Sequence[Potential], card: Card) -> None:
+        if not parts:
+            raise InputError("a sum of potentials needs at least one part.")
+        self.card = card
+        self._parts = tuple(parts)
+
+    @property
+    def parts(self) -> tuple[Potential, ...]:
+        """The potentials added, in order."""
+        return self._parts
+
+    def _compute(self, batch: Batch, virials: bool) -> Evaluations:
+        results = [part.evaluate_batch(batch, virials) for part in self._parts]
+        return Evaluations(
+            sum(r.energy for r in results),
+            sum(r.forces for r in results),
+            sum(r.stress for r in results),
+            sum(r.virials for r in results) if virials else None,
+            batch.system_of,
+        )
+
+
+def common_elements(parts: Sequence[Potential]) -> tuple[str, ...] | None:
+    """Elements that every part knows, in the order of the first that names them; None when all accept any."""
+    named = [part.card.elements for part in parts if part.card.elements is not None]
+    if not named:
+        return None
+    return tuple(symbol for symbol in named[0] if all(symbol in other for other in named))
