@@ -32,9 +32,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path} is not a regular file; a study is a TOML file.")
     if path.stat().st_size > MAXIMUM_STUDY_BYTES:
-        raise InputError(
-            f"{path} holds {path.stat().st_size} bytes; a study file has at most {MAXIMUM_STUDY_BYTES}."
-        )
+        raise InputError(f"{path} holds {path.stat().st_size} bytes; a study file has at most {MAXIMUM_STUDY_BYTES}.")
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

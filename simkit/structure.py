@@ -100,9 +100,7 @@ class Structure:
         """The atoms `which` (indices or a mask), in that order."""
         which = np.asarray(which)
         tags = {name: column[which] for name, column in self.tags.items()}
-        return Structure(
-            self.numbers[which], self.positions[which], self.cell, self.periodic, self.layers[which], tags
-        )
+        return Structure(self.numbers[which], self.positions[which], self.cell, self.periodic, self.layers[which], tags)
 
     def without(self, atom: int) -> Structure:
         """The structure with one atom taken out."""
@@ -123,9 +121,7 @@ class Structure:
         index = np.tile(np.arange(len(self)), len(grid))
         tags = {name: column[index] for name, column in self.tags.items()}
         cell = self.cell * np.array([na, nb, nc])[:, None]
-        return Structure(
-            self.numbers[index], positions.reshape(-1, 3), cell, self.periodic, self.layers[index], tags
-        )
+        return Structure(self.numbers[index], positions.reshape(-1, 3), cell, self.periodic, self.layers[index], tags)
 
     def _replaced(self, **changes: object) -> Structure:
         names = ("numbers", "positions", "cell", "periodic", "layers", "tags")

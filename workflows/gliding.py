@@ -19,15 +19,23 @@ from simkit.workflows.common import QUIET, Hooks, named_structures
 Mode = Literal["rigid", "normal", "held"]
 
 
+NUDGE_A = 0.15
+"""Standard deviation of the in-plane nudge of free ions before a held slide relaxes, A."""
+
+
 class Config(Section):
     """points: displaced points from one letter to the next (the next one included); letters: +1 and/or -1.
 
     galleries: indices to slide, or "kinds": one gallery of each kind, as far from an interface as there is.
+    modes: "rigid"; "normal", atoms and cell along the normal only; "held", slabs held in the plane and ions free:
+    each point starts with the ions half way and with the ions staying behind, both nudged by `NUDGE_A` (seed), since
+    an ion on a symmetry element would stay there, and the lower energy counts.
     """
 
     points: int = Field(default=6, ge=3)
     letters: list[Literal[1, -1]] = Field(default_factory=lambda: [1, -1], min_length=1, max_length=2)
-    modes: list[Mode] = Field(default_factory=lambda: ["rigid", "normal"], min_length=1)
+    modes: list[Mode] = Field(default_factory=lambda: ["rigid", "normal", "held"], min_length=1)
+    seed: int = Field(default=0, ge=0)
     galleries: Literal["kinds"] | list[int] = "kinds"
     fmax_eV_per_A: float = Field(default=0.05, gt=0)
     max_steps: int = Field(default=150, gt=0)
@@ -128,11 +136,10 @@ def _slide(config: Config, potential: Potential, task: _Task, hooks: Hooks) -> P
     steps = np.arange(1, config.points + 1) / config.points
     fraction = np.sort(np.concatenate([[0.0], *(letter * steps for letter in config.letters)]))
     vectors = np.array([f * up if f > 0 else -f * down for f in fraction])
-    settings = solve.SlideSettings(
-        fmax_eV_per_A=config.fmax_eV_per_A, relax=solve.RelaxSettings(max_steps=config.max_steps)
-    )
-    weights = build.slide_weights(structure, gallery)
-    points = solve.slide(structure, weights, vectors, potential, task.mode, settings)
+    settings = solve.SlideSettings(config.fmax_eV_per_A, solve.RelaxSettings(max_steps=config.max_steps))
+    starts = _starts(config, task)
+    found = [solve.slide(s, weights, vectors, potential, task.mode, settings) for s, weights in starts]
+    points = [min(same, key=lambda point: (not point.converged, point.energy_eV)) for same in zip(*found, strict=True)]
     kind = stack.gaps()[gallery]
     return Profile(
         name=f"{task.label} {kind}",
@@ -148,6 +155,18 @@ def _slide(config: Config, potential: Potential, task: _Task, hooks: Hooks) -> P
         becomes={g: stack.glide(gallery, g).gaps()[gallery] for g in (1, -1)},
         statuses=tuple(point.status for point in points),
     )
+
+
+def _starts(config: Config, task: _Task) -> list[tuple[Structure, np.ndarray]]:
+    """Structures and weights to start from: one, or for free ions two (half way, staying behind), nudged."""
+    weights = build.slide_weights(task.structure, task.gallery)
+    if task.mode != "held":
+        return [(task.structure, weights)]
+    ions = task.structure.tags["gallery"] == task.gallery
+    nudge = np.zeros_like(task.structure.positions)
+    nudge[ions, :2] = np.random.default_rng(config.seed).normal(0.0, NUDGE_A, (int(ions.sum()), 2))
+    nudged = task.structure.moved_to(task.structure.positions + nudge)
+    return [(nudged, weights), (nudged, np.where(ions, 0.0, weights))]
 
 
 def gamma(profile: Profile, letter: int) -> measure.GammaProfile:

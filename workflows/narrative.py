@@ -123,7 +123,7 @@ def _structure(found: Findings) -> dict:
         "same potential. Metal arrangement and sodium order follow the seed; formal valences per slab are in "
         "results.json."
     )
-    caption = "The relaxed cell from the side, stacking direction to the right; outlined octahedra in the colour of their phase."
+    caption = "The relaxed cell from the side, stacking direction to the right; octahedra in the colour of their phase."
     return _section("The structure", [words], [("structure", caption)], [blocks])
 
 
@@ -158,15 +158,17 @@ def _energies(found: Findings) -> dict:
 
 def _migration(found: Findings) -> dict:
     table = {
-        "caption": "Barrier: highest image above the start; back: above the end; fitted: cubic through energies and forces; "
+        "caption": "Barrier: highest image above the start; back: above the end; fitted: cubic through the images; "
         "largest rise: from the deepest state on the way.",
         "columns": [
             _column("hop"), _column("sites", text=True), _column("barrier", "eV"), _column("back", "eV"),
             _column("fitted", "eV"), _column("largest rise", "eV"), _column("ion's way", "Å", 2),
-            _column("closest O", "Å", 2), _column("gallery", "Å high", 2), _column("left on the saddle", "eV/Å"), _column("status", text=True),
+            _column("closest O", "Å", 2), _column("gallery", "Å high", 2),
+            _column("left on the saddle", "eV/Å"), _column("status", text=True),
         ],
         "rows": [
-            [h["name"], h["sites"], h["barrier_eV"], h["reverse_barrier_eV"], h["fitted_barrier_eV"], h["largest_rise_eV"],
+            [h["name"], h["sites"], h["barrier_eV"], h["reverse_barrier_eV"], h["fitted_barrier_eV"],
+             h["largest_rise_eV"],
              h["track_A"], h["oxygen_window_A"], h["gallery_height_A"], h["residual_force_eV_per_A"], h["status"]]
             for h in (numbers.hop(hop) for hop in found.migration.hops)
         ],
@@ -195,7 +197,8 @@ def _gliding(found: Findings) -> dict:
         "columns": [
             _column("gallery"), _column("relaxation", text=True), _column("number", digits=0),
             _column("turns", text=True), _column("unstable", "J/m²"), _column("unstable", "meV per formula unit", 1),
-            _column("at the next letter", "J/m²"), _column("ideal shear stress", "GPa", 2), _column("status", text=True),
+            _column("at the next letter", "J/m²"), _column("ideal shear stress", "GPa", 2),
+            _column("status", text=True),
         ],
         "rows": rows,
     }  # fmt: skip
@@ -231,7 +234,8 @@ def _stress(found: Findings) -> dict:
     words = [
         "Each atom carries its virial from the potential over its Voronoi volume. A raw map shows the pattern of the "
         "species and how the model splits its energy among atoms; what is mapped here is the excess over the same "
-        f"kind of site in the phase relaxed alone, smoothed by a Gaussian of width {width:.2f} Å (one formula unit). "
+        f"kind of site in the phase relaxed alone, smoothed by a Gaussian of width {width:.2f} Å. A phase with partly "
+        "filled galleries is not at zero itself, because sites of one kind differ in their sodium neighbours. "
         "The volume average of the raw field was checked against the stress of the cell to 1e-6 eV/Å³.",
     ]
     pictures = [

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from simkit import build, io, measure, potential, solve
 from simkit.config import Section
-from simkit.errors import Stopped
+from simkit.errors import InputError, Stopped
 from simkit.io.record import versions
 from simkit.potential.base import Potential, check_elements
 from simkit.workflows import gliding, migration, outputs, relax, stress
@@ -34,7 +34,6 @@ class Config(Section):
     potential: str = "default"
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "auto"
-    trust: str = ""
     structure: StructureConfig
     relax: RelaxConfig = RelaxConfig()
     migration: MigrationConfig = MigrationConfig()
@@ -84,7 +83,12 @@ def run(
 
 
 def _loaded(config: Config) -> Potential:
-    return potential.load(config.potential, device=config.device, dtype=config.dtype, trust=config.trust or None)
+    if "trust=" in config.potential:
+        raise InputError(
+            f"potential = {config.potential!r}: a study file cannot vouch for a program; "
+            "name the file you trust on the command line with --trust."
+        )
+    return potential.load(config.potential, device=config.device, dtype=config.dtype)
 
 
 @dataclass(frozen=True, eq=False)

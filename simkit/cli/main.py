@@ -16,6 +16,7 @@ from simkit.cli import doctor as doctor_checks
 from simkit.cli import potentials, shortcuts
 from simkit.cli.progress import watching
 from simkit.errors import InputError, Interrupted, SimkitError
+from simkit.potential import load
 from simkit.workflows import study as studies
 from simkit.workflows.common import Hooks
 
@@ -34,17 +35,19 @@ Study = Annotated[Path, typer.Argument(help="Study file (TOML); make one with: s
 Out = Annotated[Path | None, typer.Option("--out", help="Run directory; default runs/<name of the study file>.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Take up the run in --out where it stopped.")]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:0.")]
+Trust = Annotated[str | None, typer.Option("--trust", help="Name or SHA-256 of a pickled model file you trust.")]
 PotentialName = Annotated[str | None, typer.Option("--potential", help="See: simkit potentials list.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", help="key=value, as relax.max_steps=50; repeatable.")]
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913 (one option each)
     study: Study,
     out: Out = None,
     resume: Resume = False,
     device: Device = None,
     potential: PotentialName = None,
+    trust: Trust = None,
     set_: Assignments = None,
 ) -> None:
     """Run a study: build, relax, migrate, glide, map the stress, write the report."""
@@ -54,8 +57,10 @@ def run(
     settings = config.checked(studies.Config, data)
     console = Console(stderr=True)
     folder = out if out is not None else Path("runs") / study.stem
+    command = shlex.join(["simkit", *sys.argv[1:]])
+    model = None if trust is None else load(settings.potential, settings.device, settings.dtype, trust)
     with watching(console) as watch:
-        result = studies.run(settings, folder, resume, Hooks(watch=watch), shlex.join(["simkit", *sys.argv[1:]]))
+        result = studies.run(settings, folder, resume, Hooks(watch=watch), command, model)
     for line in result.lines:
         typer.echo(line)
     typer.echo(f"report: {(folder / 'report.html').resolve()}")

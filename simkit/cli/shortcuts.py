@@ -154,7 +154,8 @@ def glide_command(
     for way in ways:
         turns = f"{way['kind']} to {way['becomes']}"
         typer.echo(
-            f"{way['name']} {way['mode']} {turns}: unstable {way['unstable_J_per_m2']:.4f} J/m2, there {way['next_letter_J_per_m2']:.4f}"
+            f"{way['name']} {way['mode']} {turns}: unstable {way['unstable_J_per_m2']:.4f} J/m2, "
+            f"there {way['next_letter_J_per_m2']:.4f}"
         )
     write_json(out / "gliding.json", ways)
     raise typer.Exit(0 if all(profile.converged for profile in result.profiles) else 1)

@@ -27,10 +27,11 @@ def versions() -> dict[str, str]:
     """Installed versions of simkit and what its numbers depend on; a missing one is named as such."""
     found = {}
     for package in PACKAGES:
+        name = package.removesuffix("-atomistic")
         try:
-            found[package.removesuffix("-atomistic")] = importlib.metadata.version(package)
+            found[name] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
+            found[name] = "not installed"
     return {**found, "python": platform.python_version()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def displacements_A(first: Structure, second: Structure) -> Floats:
 
 def track_length_A(images: Sequence[Structure], ion: int) -> float:
     """Length of one ion's polyline through the images, A."""
-    steps = [displacements_A(a, b)[ion] for a, b in zip(images[:-1], images[1:], strict=True)]
+    steps = [displacements_A(a, b)[ion] for a, b in pairwise(images)]
     return float(np.linalg.norm(steps, axis=1).sum())
 
 
