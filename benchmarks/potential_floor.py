@@ -1,6 +1,6 @@
 """FLOOR and OVERHEAD of evaluating a potential, and CHGNet here against the chgnet package.
 
-Usage: python benchmarks/potential_floor.py [--device cpu|cuda] [--blocks 5] [--only mace|chgnet|neighbours]
+Usage: python benchmarks/potential_floor.py [--device cpu|cuda] [--blocks 5] [--repeats 20] [--only mace|chgnet]
 Parity is asserted before anything is timed. One row per line: id, ours, theirs, ratio, spread, machine, versions.
 """
 
@@ -13,7 +13,7 @@ import platform
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -112,11 +112,10 @@ def synchronise() -> None:
         torch.cuda.synchronize()
 
 
-def mace_rows(device: torch.device, blocks: int) -> list[Row]:
+def mace_rows(device: torch.device, blocks: int, repeats: int) -> Iterator[Row]:
     """C3/G1: evaluate with the list and the read-back against the bare module; C6/G10: virials against stress only."""
     medium = device.type == "cuda"
     p = MACEPotential(random_mace(medium), potential.Card("m", "mace", "random"), Place(device, torch.float32))
-    rows = []
     for name in ("B72", "B192", "B480") if medium else ("C72",):
         batch = batch_of(name)
         data = p.graph(batch)
@@ -125,10 +124,9 @@ def mace_rows(device: torch.device, blocks: int) -> list[Row]:
         whole = lambda batch=batch: p.evaluate_batch(batch)  # noqa: E731
         full = lambda batch=batch: p.evaluate_batch(batch, virials=True)  # noqa: E731
         np.testing.assert_allclose(whole().energy, bare()[0].cpu().numpy(), rtol=1e-6)
-        (floor, ours, virials), spread = interleaved([bare, whole, full], blocks, 20 if medium else 3)
-        rows.append(Row(f"OVERHEAD mace {name} [s]", ours, floor, spread))
-        rows.append(Row(f"VIRIALS mace {name} [s]", virials, ours, spread))
-    return rows
+        (floor, ours, virials), spread = interleaved([bare, whole, full], blocks, repeats)
+        yield Row(f"OVERHEAD mace {name} [s]", ours, floor, spread)
+        yield Row(f"VIRIALS mace {name} [s]", virials, ours, spread)
 
 
 def chgnet_rows(device: torch.device, blocks: int) -> list[Row]:
@@ -186,11 +184,12 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--blocks", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=20, help="consecutive MACE evaluations in a block")
     parser.add_argument("--only", choices=("mace", "chgnet", "neighbours"))
     given = parser.parse_args(arguments)
     device = torch.device(given.device)
     tables = {
-        "mace": lambda: mace_rows(device, given.blocks),
+        "mace": lambda: mace_rows(device, given.blocks, given.repeats),
         "chgnet": lambda: chgnet_rows(device, given.blocks),
         "neighbours": lambda: neighbour_rows(given.blocks),
     }
@@ -199,6 +198,7 @@ def main(arguments: list[str]) -> None:
         if given.only in (None, name):
             for row in rows():
                 sys.stdout.write(f"{row}\n")
+                sys.stdout.flush()
 
 
 if __name__ == "__main__":

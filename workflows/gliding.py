@@ -10,7 +10,7 @@ from pydantic import Field
 
 from simkit import build, measure, solve
 from simkit.config import Section
-from simkit.errors import InputError
+from simkit.errors import InputError, Stopped
 from simkit.potential.base import Evaluation, Potential
 from simkit.solve.outcome import Outcome
 from simkit.structure import Structure
@@ -95,7 +95,8 @@ def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QU
     """Slide galleries of relaxed layered structures (Structure, ase.Atoms, pymatgen.Structure; one or by name).
 
     Each profile is one batch: every displaced point of one gallery under one kind of relaxation.
-    Raises InputError for a structure that is not layered or a gallery that it does not have.
+    Raises InputError for a structure that is not layered or a gallery that it does not have, Stopped when the
+    potential answers with numbers that are not finite.
     """
     tasks = [
         _Task(label, structure, gallery, mode)
@@ -141,6 +142,9 @@ def _slide(config: Config, potential: Potential, task: _Task, hooks: Hooks) -> P
     found = [solve.slide(s, weights, vectors, potential, task.mode, settings) for s, weights in starts]
     points = [min(same, key=lambda point: (not point.converged, point.energy_eV)) for same in zip(*found, strict=True)]
     kind = stack.gaps()[gallery]
+    broken = [point.status for point in points if not np.isfinite(point.energy_eV)]
+    if broken:
+        raise Stopped(f"{task.label}, gallery {gallery}, {task.mode} slide: {broken[0]}")
     return Profile(
         name=f"{task.label} {kind}",
         structure=task.label,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -23,13 +23,13 @@ SPONTANEOUS_A = 0.3
 
 
 class Config(Section):
-    """ion: what hops; layered: whether sites are those of galleries (false: any crystal, between its ions).
+    """ion: what hops; sites: "galleries" of a layered oxide, or in any crystal the places of the "ions".
 
     images: moving images; hops_per_kind: distinct hops of each phase and of the interface; cutoff_A: longest hop.
     """
 
     ion: str = "Na"
-    layered: bool = True
+    sites: Literal["galleries", "ions"] = "galleries"
     images: int = Field(default=5, gt=0)
     climb: bool = True
     fmax_eV_per_A: float = Field(default=0.05, gt=0)
@@ -45,7 +45,7 @@ class HopResult:
     """One hop: where it is, its relaxed ends, its path and what the path passes.
 
     status is "converged", "spontaneous" (one end falls into the other: no barrier) or a sentence.
-    window_A is the shortest distance between the moving ion and an oxygen anywhere on the path;
+    window_A is the shortest distance between the moving ion and an oxygen (without oxygen: any atom) on the path;
     track_A the length of the moving ion's own way; multiplicity counts equivalent hops in the cell.
     """
 
@@ -145,10 +145,13 @@ def _choose(config: Config, label: str, structure: Structure) -> list[_Chosen]:
 
 def _hops(config: Config, structure: Structure) -> list[build.Hop]:
     """Hops of a layered structure between its gallery sites, of any other crystal between its ions."""
-    if config.layered:
+    if config.sites == "ions":
+        return build.hops_between_ions(structure, config.ion, config.cutoff_A)
+    try:
         found = build.hops(structure, config.cutoff_A)
-        return [hop for hop in found if structure.symbols[hop.ion] == config.ion]
-    return build.hops_between_ions(structure, config.ion, config.cutoff_A)
+    except InputError as error:
+        raise InputError(f"{error} For hops in any other crystal set sites='ions'.") from error
+    return [hop for hop in found if structure.symbols[hop.ion] == config.ion]
 
 
 def _gallery_height(structure: Structure, hop: build.Hop) -> float | None:
@@ -166,6 +169,9 @@ def _ends_status(item: _Chosen, ends: tuple[Outcome, Outcome]) -> str | None:
 
 def _result(item: _Chosen, ends: tuple[Outcome, Outcome], path: solve.Path | None) -> HopResult:
     hop = item.hop
+    status = path.status if path is not None else _ends_status(item, ends) or ""
+    if path is not None and not np.isfinite(path.energies_eV).all():
+        path = None
     return HopResult(
         name=item.name,
         kind=item.kind,
@@ -174,9 +180,14 @@ def _result(item: _Chosen, ends: tuple[Outcome, Outcome], path: solve.Path | Non
         multiplicity=hop.multiplicity,
         distance_A=hop.distance_A,
         gallery_height_A=item.gallery_height_A,
-        status=path.status if path is not None else _ends_status(item, ends) or "",
+        status=status,
         ends=tuple(ends),
         path=path,
-        window_A=None if path is None else measure.window_A(path.images, hop.moving),
+        window_A=None if path is None else measure.window_A(path.images, hop.moving, _wall(path)),
         track_A=None if path is None else measure.track_length_A(path.images, hop.moving),
     )
+
+
+def _wall(path: solve.Path) -> str | None:
+    """What an ion squeezes through: oxygen where there is any, else whatever is nearest."""
+    return "O" if "O" in path.images[0].symbols else None

@@ -28,19 +28,21 @@ def track_length_A(images: Sequence[Structure], ion: int) -> float:
     return float(np.linalg.norm(steps, axis=1).sum())
 
 
-def window_A(images: Sequence[Structure], ion: int, element: str = "O") -> float:
-    """Shortest distance between one ion and any atom of `element` on the whole path, A.
+def window_A(images: Sequence[Structure], ion: int, element: str | None = "O") -> float:
+    """Shortest distance between one ion and any atom of `element` (None: any other atom) on the whole path, A.
 
     Raises InputError when no such atom comes within 6 A.
     """
-    shortest = [_nearest_A(image, ion, atomic_number(element)) for image in images]
+    number = None if element is None else atomic_number(element)
+    shortest = [_nearest_A(image, ion, number) for image in images]
     if not np.isfinite(shortest).any():
-        raise InputError(f"no {element} comes within {REACH_A} A of atom {ion}; name an element it passes.")
+        raise InputError(f"no {element or 'atom'} comes within {REACH_A} A of atom {ion}; name an element it passes.")
     return float(np.min(shortest))
 
 
-def _nearest_A(structure: Structure, ion: int, number: int) -> float:
-    others = structure.positions[structure.numbers == number]
+def _nearest_A(structure: Structure, ion: int, number: int | None) -> float:
+    chosen = np.ones(len(structure), dtype=bool) if number is None else structure.numbers == number
+    others = structure.positions[chosen & (np.arange(len(structure)) != ion)]
     if len(others) == 0:
         return np.inf
     pairs = find_pairs(structure.positions[ion : ion + 1], others, structure.cell, REACH_A)
