@@ -31,7 +31,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 demo: setup
-	@$(BIN)/simkit run workflows/configs/demo.toml --out $(OUT) --resume
+	@$(BIN)/simkit run workflows/configs/demo.toml --out $(OUT) --resume || \
+		{ code=$$?; test $$code -ne 1 || echo "The lines above say what did not converge; the report has the rest."; exit $$code; }
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -18,7 +18,7 @@ MAXIMUM_STUDY_BYTES = 1_000_000
 class Section(BaseModel):
     """A table of a study file: frozen, strict in types, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
 Record = TypeVar("Record", bound=Section)
@@ -58,8 +58,11 @@ def checked(model: type[Record], data: Mapping[str, Any]) -> Record:
     try:
         return model.model_validate(dict(data))
     except ValidationError as error:
-        lines = [_sentence(model, item) for item in error.errors(include_url=False)]
-        raise InputError("\n".join(lines)) from error
+        lines: dict[str, str] = {}
+        for item in error.errors(include_url=False):
+            location = _location(model, item["loc"])
+            lines.setdefault(".".join(str(part) for part in location), _sentence(model, {**item, "loc": location}))
+        raise InputError("\n".join(lines.values())) from error
 
 
 def _copied(value: Any) -> Any:
@@ -106,11 +109,30 @@ def _sentence(model: type[Section], item: Mapping[str, Any]) -> str:
     kind, given = item["type"], item["input"]
     if kind == "extra_forbidden":
         return f"{key}: unknown key; {nearest(str(location[-1]), _known_keys(model, location[:-1]))}"
+    if kind in ("model_type", "model_attributes_type"):
+        return f"{key} = {given!r}: should be a table of keys."
+    if kind == "too_short":
+        return f"{key}: should hold at least {item['ctx']['min_length']} entries, found {item['ctx']['actual_length']}."
     if kind == "missing":
         return f"{key}: missing; it must be given."
     message = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     wanted = message if message != item["msg"] else message[:1].lower() + message[1:]
     return f"{key} = {given!r}: {'' if kind == 'value_error' else 'should be '}{wanted}".rstrip(".") + "."
+
+
+def _location(model: type[Section], location: Sequence[Any]) -> tuple:
+    """The keys of the study file only: what the checker appends for the branches of a union is cut off."""
+    kept: list[Any] = []
+    inner: Any = model
+    for part in location:
+        if isinstance(part, int):
+            kept.append(part)
+        elif inner is not None and part in inner.model_fields:
+            kept.append(part)
+            inner = _section_of(inner.model_fields[part].annotation)
+        elif inner is not None and part == location[-1]:
+            kept.append(part)
+    return tuple(kept)
 
 
 def _known_keys(model: Any, location: Sequence[Any]) -> list[str]:

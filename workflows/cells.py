@@ -92,8 +92,18 @@ def phase_cells(config: StructureConfig, seed: int) -> dict[str, build.Model]:
     cells = {}
     for name, block in zip(phase_names(config), blocks_of(config), strict=True):
         if name not in cells:
-            cells[name] = build.bulk(_alone(block), config.repeats, seed)
+            model = build.bulk(_alone(block), config.repeats, seed)
+            cells[name] = replace(model, structure=_named(model.structure, [name]))
     return cells
+
+
+def named(model: build.Model, config: StructureConfig) -> build.Model:
+    """The model with its "phase" columns in the names of `phase_names`, so that two P2 of a study stay apart."""
+    return replace(model, structure=_named(model.structure, phase_names(config)))
+
+
+def _named(structure: Structure, names: list[str]) -> Structure:
+    return structure.with_tags(phase=np.array(names)[structure.tags["block"]])
 
 
 def strained_to(structure: Structure, cell: Floats) -> Structure:

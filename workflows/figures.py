@@ -18,9 +18,9 @@ def draw(found: Findings) -> dict[str, object]:
     """Figure by file name; hops without a path and empty sets leave no figure."""
     figures = {
         "structure": structure(found.whole.structure, f"{found.label}, relaxed"),
-        "stress-map": stress_map(found),
-        "stress-profile": stress_profile(found),
     }
+    if found.label in found.stress.maps:
+        figures |= {"stress-map": stress_map(found), "stress-profile": stress_profile(found)}
     if any(hop.path is not None for hop in found.migration.hops):
         figures["barriers"] = barriers(found)
     if found.gliding.profiles:

@@ -10,8 +10,10 @@ from simkit.workflows import gliding, migration, stress
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """label names the cell under study, whose outcome is `whole`; phases and strained hold the pure phases, relaxed
-    alone and strained to the cell's layers. Entries of migration, gliding and stress carry the same names.
+    """label names the cell under study, whose outcome is `whole`; phases and strained hold the pure phases.
+
+    strained: those phases with their layers strained onto the cell's; no_energies says why energies is None. Entries
+    of migration, gliding and stress carry the same names; stress is empty for a potential without atomic virials.
     """
 
     label: str
@@ -20,6 +22,7 @@ class Findings:
     strained: dict[str, solve.Outcome]
     whole: solve.Outcome
     energies: measure.IntergrowthEnergies | None
+    no_energies: str
     migration: migration.Result
     gliding: gliding.Result
     stress: stress.Result
@@ -34,11 +37,17 @@ class Findings:
     def problems(self) -> list[str]:
         """One sentence for everything that did not converge."""
         lines = [f"Relaxation of {name}: {o.status}." for name, o in self.outcomes.items() if not o.converged]
+        for name, outcome in {**self.phases, **self.strained}.items():
+            kinds = set(build.classify(outcome.structure).stack.gaps())
+            if not kinds <= _kinds(name):
+                lines.append(f"Phase {name} changed its galleries to {', '.join(sorted(kinds))}.")
         lines += [f"Hop {hop.name}: {hop.status}." for hop in self.migration.hops if not hop.converged]
         for profile in self.gliding.profiles:
             bad = [status for status in profile.statuses if status != solve.CONVERGED]
             if bad:
                 lines.append(f"Gliding {profile.name}, {profile.mode}: {len(bad)} points not converged ({bad[0]}).")
+        if not self.stack_kept:
+            lines.append("The stacking changed during relaxation: the cell is no longer the one that was asked for.")
         return lines
 
     @property
@@ -50,3 +59,9 @@ class Findings:
     def stack_kept(self) -> bool:
         """Whether the relaxed cell still has the galleries it was built with."""
         return build.classify(self.whole.structure).stack.gaps() == self.model.stack.gaps()
+
+
+def _kinds(phase: str) -> set[str]:
+    """Galleries that belong to a phase by the name it has in a study, as "P2" or "P2 (2)"."""
+    pattern = set(build.PHASES[phase.split(" ")[0]])
+    return pattern | ({"O2u", "O2l"} if pattern & {"O2u", "O2l"} else set())

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from simkit import build, measure, solve
+from simkit import build, io, measure, solve
 from simkit.config import Section
 from simkit.errors import InputError, Stopped
-from simkit.potential.base import Evaluation, Potential
-from simkit.solve.outcome import Outcome
+from simkit.potential.base import Potential
 from simkit.structure import Structure
 from simkit.workflows.common import QUIET, Hooks, named_structures
 
@@ -34,6 +33,14 @@ class Config(Section):
 
     points: int = Field(default=6, ge=3)
     letters: list[Literal[1, -1]] = Field(default_factory=lambda: [1, -1], min_length=1, max_length=2)
+
+    @field_validator("letters")
+    @classmethod
+    def _once(cls, letters: list[int]) -> list[int]:
+        if len(set(letters)) < len(letters):
+            raise ValueError("name each letter once, as [1], [-1] or [1, -1]")
+        return letters
+
     modes: list[Mode] = Field(default_factory=lambda: ["rigid", "normal", "held"], min_length=1)
     seed: int = Field(default=0, ge=0)
     galleries: Literal["kinds"] | list[int] = "kinds"
@@ -46,7 +53,7 @@ class Profile:
     """One gallery slid one way, with one kind of relaxation.
 
     fraction (k,) of the way to the next letter, signed by direction, 0 included; energy_eV (k,) of the cell;
-    becomes: what the two galleries' names read when the next letter is reached, by letter.
+    structures: the slid cells, relaxed as the mode says; becomes: the gallery's name at the next letter, by letter.
     """
 
     name: str
@@ -61,6 +68,7 @@ class Profile:
     letter_distance_A: float
     becomes: dict[int, str]
     statuses: tuple[str, ...]
+    structures: tuple[Structure, ...]
 
     @property
     def letters(self) -> list[int]:
@@ -79,8 +87,12 @@ class Result:
 
     profiles: tuple[Profile, ...]
 
+    def to_ase(self) -> dict[str, list[Any]]:
+        """The slid cells of each profile as ase.Atoms, by "structure kind mode"."""
+        return {f"{p.name} {p.mode}": [io.to_ase(s) for s in p.structures] for p in self.profiles}
 
-TYPES = (Result, Profile, Outcome, Evaluation)
+
+TYPES = (Profile,)
 
 
 @dataclass(frozen=True)
@@ -137,7 +149,9 @@ def _slide(config: Config, potential: Potential, task: _Task, hooks: Hooks) -> P
     steps = np.arange(1, config.points + 1) / config.points
     fraction = np.sort(np.concatenate([[0.0], *(letter * steps for letter in config.letters)]))
     vectors = np.array([f * up if f > 0 else -f * down for f in fraction])
-    settings = solve.SlideSettings(config.fmax_eV_per_A, solve.RelaxSettings(max_steps=config.max_steps))
+    relaxing = solve.RelaxSettings(max_steps=config.max_steps)
+    watch = hooks.watch(f"gliding {task.label}, gallery {gallery}, {task.mode}")
+    settings = solve.SlideSettings(config.fmax_eV_per_A, relaxing, None if task.mode == "rigid" else watch)
     starts = _starts(config, task)
     found = [solve.slide(s, weights, vectors, potential, task.mode, settings) for s, weights in starts]
     points = [min(same, key=lambda point: (not point.converged, point.energy_eV)) for same in zip(*found, strict=True)]
@@ -158,6 +172,7 @@ def _slide(config: Config, potential: Potential, task: _Task, hooks: Hooks) -> P
         letter_distance_A=float(np.linalg.norm(up)),
         becomes={g: stack.glide(gallery, g).gaps()[gallery] for g in (1, -1)},
         statuses=tuple(point.status for point in points),
+        structures=tuple(point.structure for point in points),
     )
 
 
@@ -178,6 +193,4 @@ def gamma(profile: Profile, letter: int) -> measure.GammaProfile:
     way = letter * profile.fraction >= 0
     order = np.argsort(np.abs(profile.fraction[way]))
     plane = measure.GlidePlane(profile.area_A2, profile.formula_units, profile.letter_distance_A)
-    return measure.gamma_profile(
-        np.abs(profile.fraction[way])[order], profile.energy_eV[way][order], plane, "stationary"
-    )
+    return measure.gamma_profile(np.abs(profile.fraction[way])[order], profile.energy_eV[way][order], plane, "start")

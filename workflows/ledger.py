@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -29,6 +31,8 @@ class Ledger:
             "schema": "simkit-record-1",
             "study": study,
             "status": "running",
+            "pid": os.getpid(),
+            "host": platform.node(),
             "command": command,
             "seed": seed,
             "device": device,
@@ -51,16 +55,20 @@ class Ledger:
         except BaseException as error:
             reason = str(error) if isinstance(error, SimkitError) else type(error).__name__
             self._note(name, f"stopped: {reason}", start, before)
-            self.close(f"stopped in step {name}: {reason}")
+            self.mark(f"stopped in step {name}: {reason}")
+            self.close()
             raise
         self._note(name, "finished", start, before)
         return value
 
-    def close(self, status: str) -> None:
-        """Write how the run ended."""
+    def mark(self, status: str) -> None:
+        """Write how the run ends."""
         self.record["status"] = status
         self._write()
-        self.directory.log("run closed", status=status)
+
+    def close(self) -> None:
+        """Log that nothing more will be written."""
+        self.directory.log("run closed", status=self.record["status"])
 
     def _note(self, name: str, status: str, start: float, before: potential.Cost) -> None:
         spent = self.model.cost.minus(before)

@@ -25,7 +25,7 @@ SPONTANEOUS_A = 0.3
 class Config(Section):
     """ion: what hops; sites: "galleries" of a layered oxide, or in any crystal the places of the "ions".
 
-    images: moving images; hops_per_kind: distinct hops of each phase and of the interface; cutoff_A: longest hop.
+    images: moving images; hops_per_kind: distinct hops of each phase inside and at the interface; cutoff_A: longest.
     """
 
     ion: str = "Na"
@@ -94,8 +94,8 @@ TYPES = (Result, HopResult, Outcome, Evaluation, solve.Path)
 def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QUIET, name: str = "migration") -> Result:
     """Barriers of the distinct vacancy hops of `structures` (relaxed Structure, ase.Atoms or pymatgen.Structure).
 
-    A layered oxide gives one hop for each phase and one for the interface; any other crystal the shortest distinct
-    hops between its ions. All ends relax in one batch, then all bands in one batch, at fixed cell.
+    A layered oxide gives hops of each phase, inside it and at the interface; any other crystal the shortest distinct
+    hops between its ions (sites="ions"). All ends relax in one batch, then all bands in one batch, at fixed cell.
     Raises InputError when no hop is possible. Barriers are those of the potential, at the vacancy concentration of
     the cell given.
     """
@@ -115,7 +115,8 @@ def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QU
     pairs = [tuple(ends[2 * k : 2 * k + 2]) for k in range(len(chosen))]
 
     def find() -> Result:
-        open_hops = [k for k, pair in enumerate(pairs) if _ends_status(chosen[k], pair) is None]
+        statuses = [_status_before(config, item, pair) for item, pair in zip(chosen, pairs, strict=True)]
+        open_hops = [k for k, status in enumerate(statuses) if status is None]
         settings = solve.NebSettings(
             fmax_eV_per_A=config.fmax_eV_per_A,
             barrier_change_eV=config.barrier_change_eV,
@@ -125,16 +126,17 @@ def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QU
         requests = [(pairs[k][0].structure, pairs[k][1].structure) for k in open_hops]
         found = solve.find_paths(requests, potential, config.images, config.climb, settings, watch) if requests else []
         paths = dict(zip(open_hops, found, strict=True))
-        return Result(tuple(_result(item, pairs[k], paths.get(k)) for k, item in enumerate(chosen)))
+        results = [_result(item, pairs[k], paths.get(k), statuses[k]) for k, item in enumerate(chosen)]
+        return Result(tuple(results))
 
     return hooks.keep(name, find, TYPES)
 
 
 def _choose(config: Config, label: str, structure: Structure) -> list[_Chosen]:
-    """The hops to run in one structure: `hops_per_kind` for each phase and for the interface."""
+    """The hops to run in one structure: `hops_per_kind` of each phase, inside it and at the interface."""
     chosen, taken = [], {}
     for hop in sorted(_hops(config, structure), key=lambda hop: hop.vacancy < 0):
-        kind = "interface" if hop.at_interface else hop.phase
+        kind = f"{hop.phase} at the interface" if hop.at_interface else hop.phase
         taken[kind] = taken.get(kind, 0) + 1
         if taken[kind] <= config.hops_per_kind:
             words = [label, kind if kind != label else "", str(taken[kind]) if taken[kind] > 1 else ""]
@@ -167,9 +169,20 @@ def _ends_status(item: _Chosen, ends: tuple[Outcome, Outcome]) -> str | None:
     return SPONTANEOUS if np.linalg.norm(step) < SPONTANEOUS_A else None
 
 
-def _result(item: _Chosen, ends: tuple[Outcome, Outcome], path: solve.Path | None) -> HopResult:
+def _status_before(config: Config, item: _Chosen, ends: tuple[Outcome, Outcome]) -> str | None:
+    """Why no band is run for a hop: its ends, or no first guess that keeps atoms apart; None when one is."""
+    trouble = _ends_status(item, ends)
+    if trouble is None:
+        try:
+            solve.first_guess(solve.Hop(ends[0].structure, ends[1].structure), config.images)
+        except InputError as error:
+            trouble = f"no path could be started: {error}"
+    return trouble
+
+
+def _result(item: _Chosen, ends: tuple[Outcome, Outcome], path: solve.Path | None, status: str | None) -> HopResult:
     hop = item.hop
-    status = path.status if path is not None else _ends_status(item, ends) or ""
+    status = path.status if path is not None else status
     if path is not None and not np.isfinite(path.energies_eV).all():
         path = None
     return HopResult(

@@ -8,6 +8,8 @@ from simkit.potential.card import Card
 from simkit.workflows import numbers
 from simkit.workflows.findings import Findings
 
+SOFTEST_FIRST = ("held", "normal", "rigid")
+UPPER_BOUND = {"held": "", "normal": ", an upper bound", "rigid": ", an upper bound"}
 DEEPER_EV = 0.01
 """A state on the path this much below its start is worth a word."""
 
@@ -46,8 +48,6 @@ def _lead(found: Findings) -> str:
 
 def _warnings(found: Findings) -> list[str]:
     words = list(found.problems)
-    if not found.stack_kept:
-        words.append("The stacking changed during relaxation: the cell is no longer the one that was asked for.")
     words += [w[:1].upper() + w[1:] for w in found.model.report.warnings]
     return words
 
@@ -64,12 +64,12 @@ def _headline(found: Findings) -> list[dict]:
         unit = "eV" if isinstance(value, float) else ""
         cards.append(_card(f"barrier, {entry['name']}", value, unit, _hop_note(entry)))
     for profile, lowest in _easiest(found).items():
-        note = f"{lowest['kind']} to {lowest['becomes']}, {lowest['mode']}"
+        note = f"{lowest['kind']} to {lowest['becomes']}, {lowest['mode']}{UPPER_BOUND[lowest['mode']]}"
         cards.append(_card(f"easiest glide, {profile}", lowest["unstable_J_per_m2"], "J/m²", note, 3))
-    whole = found.stress.maps[found.label]
-    cards.append(
-        _card("von Mises stress, mean", whole.mean_GPa, "GPa", f"95 % of the volume below {whole.p95_GPa:.2f}")
-    )
+    if found.label in found.stress.maps:
+        whole = found.stress.maps[found.label]
+        note = f"95 % of the volume below {whole.p95_GPa:.2f}"
+        cards.append(_card("von Mises stress, mean", whole.mean_GPa, "GPa", note))
     return cards
 
 
@@ -81,11 +81,12 @@ def _hop_note(entry: dict) -> str:
 
 
 def _easiest(found: Findings) -> dict[str, dict]:
-    """Of each structure, the way of lowest unstable gamma under its softest relaxation."""
+    """Of each structure, the converged way of lowest unstable gamma under the softest relaxation there is."""
     best: dict[str, dict] = {}
-    mode = found.gliding.profiles[-1].mode if found.gliding.profiles else ""
+    modes = {profile.mode for profile in found.gliding.profiles}
+    softest = next((mode for mode in SOFTEST_FIRST if mode in modes), "")
     for profile in found.gliding.profiles:
-        for way in numbers.ways(profile) if profile.mode == mode else []:
+        for way in numbers.ways(profile) if profile.mode == softest and profile.converged else []:
             old = best.get(profile.structure)
             if old is None or way["unstable_J_per_m2"] < old["unstable_J_per_m2"]:
                 best[profile.structure] = way
@@ -143,7 +144,9 @@ def _energies(found: Findings) -> dict:
         ],
     }  # fmt: skip
     words = ["Energies per formula unit of cells with different sodium content cannot be compared with one another."]
-    if found.energies is not None:
+    if found.energies is None:
+        words.insert(0, found.no_energies)
+    else:
         e = found.energies
         words.insert(
             0,
@@ -174,8 +177,8 @@ def _migration(found: Findings) -> dict:
         ],
     }  # fmt: skip
     words = (
-        "One representative vacancy hop of each phase and of the interface (a gallery that shares a slab with the "
-        "other phase), in the intergrowth and in each phase alone. Both ends were relaxed at the cell of the "
+        "One representative vacancy hop of each phase, inside it and at the interface (in a gallery that shares a slab "
+        "with the other phase), in the intergrowth and in each phase alone. Both ends were relaxed at the cell of the "
         "structure; the path is a climbing nudged elastic band, converged by the climbing image's force and the "
         "change of the barrier. A hop marked spontaneous has one end that falls into the other. Where the "
         "largest rise exceeds the barrier, the path leads through a site deeper than its start (in prismatic galleries "
@@ -215,6 +218,9 @@ def _gliding(found: Findings) -> dict:
 
 
 def _stress(found: Findings) -> dict:
+    if not found.stress.maps:
+        words = "This potential gives no atomic virials, so there is no stress map."
+        return _section("Stress", [words], [], [])
     entries = {name: numbers.stress_of(m) for name, m in found.stress.maps.items()}
     threshold = next(iter(entries.values()))["threshold_GPa"]
     table = {

@@ -8,7 +8,7 @@ import numpy as np
 
 from simkit import build, measure, solve
 from simkit.report import SCHEMA
-from simkit.units import EV_PER_A3_IN_GPA
+from simkit.units import EV_PER_A2_IN_J_PER_M2, EV_PER_A3_IN_GPA
 from simkit.workflows import gliding, migration, stress
 from simkit.workflows.cells import area_A2
 from simkit.workflows.findings import Findings
@@ -24,6 +24,7 @@ def results(found: Findings) -> dict:
         "structure": found.model.report.to_dict(),
         "relaxations": {name: relaxation(outcome) for name, outcome in found.outcomes.items()},
         "energies": None if found.energies is None else asdict(found.energies),
+        "no_energies": found.no_energies,
         "migration": [hop(h) for h in found.migration.hops],
         "gliding": [way for profile in found.gliding.profiles for way in ways(profile)],
         "stress": {name: stress_of(m) for name, m in found.stress.maps.items()},
@@ -99,18 +100,16 @@ def _way(profile: gliding.Profile, letter: int) -> dict:
         "fractions": curve.fractions.tolist(),
         "gamma_J_per_m2": curve.gamma_J_per_m2.tolist(),
         "unstable_J_per_m2": curve.unstable_J_per_m2,
-        "unstable_meV_per_fu": curve.unstable_J_per_m2 * _meV_per_fu(curve),
+        "unstable_meV_per_fu": curve.unstable_J_per_m2
+        / EV_PER_A2_IN_J_PER_M2
+        * 1e3
+        * profile.area_A2
+        / profile.formula_units,
         "unstable_at_fraction": curve.unstable_at,
         "next_letter_J_per_m2": float(curve.gamma_J_per_m2[-1]),
         "next_letter_meV_per_fu": float(curve.gamma_meV_per_fu[-1]),
         "ideal_shear_stress_GPa": curve.ideal_shear_stress_GPa,
     }
-
-
-def _meV_per_fu(curve: object) -> float:
-    """meV per formula unit for 1 J/m2 of this plane."""
-    place = int(np.argmax(np.abs(curve.gamma_J_per_m2)))
-    return float(curve.gamma_meV_per_fu[place] / curve.gamma_J_per_m2[place])
 
 
 def stress_of(mapped: stress.StressMap) -> dict:

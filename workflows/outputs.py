@@ -24,6 +24,13 @@ def write(directory: RunDirectory, study: str, found: Findings, card: Card) -> t
     return summary, narrative.lines(found)
 
 
+def write_stopped(directory: RunDirectory, name: str, structure: Structure) -> None:
+    """Write the last good structure of a relaxation that broke down."""
+    folder = directory.path / "structures"
+    folder.mkdir(exist_ok=True)
+    io.write(folder / f"stopped-{file_name(name)}.extxyz", structure)
+
+
 def page(directory: RunDirectory) -> Path:
     """Write report.html from what `write` left."""
     return report.write_report(directory)
@@ -44,12 +51,17 @@ def write_model(directory: Path, model: build.Model, title: str) -> None:
 
 def _structures(directory: RunDirectory, found: Findings) -> None:
     cells: dict[str, Structure] = {"built": found.model.structure}
+    cells |= {found.label: found.whole.structure, **{name: o.structure for name, o in found.phases.items()}}
     cells |= {name: measure.with_stress(m.structure, m.field) for name, m in found.stress.maps.items()}
     folder = directory.path / "structures"
     folder.mkdir(exist_ok=True)
     for name, cell in cells.items():
         io.write(folder / f"{file_name(name)}.extxyz", cell)
         io.write(folder / f"{file_name(name)}.cif", cell)
+    for name, outcome in found.strained.items():
+        io.write(folder / f"{file_name(name)}-at-the-common-lattice.extxyz", outcome.structure)
+    if found.label not in found.stress.maps:
+        return
     mapped = found.stress.maps[found.label]
     grid = measure.stress_grid(mapped.structure, mapped.virials, mapped.width_A)
     directory.write_bytes(f"structures/stress-{file_name(found.label)}.vtk", measure.vtk_text(grid).encode())
@@ -62,3 +74,10 @@ def _trajectories(directory: RunDirectory, found: Findings) -> None:
         if hop.path is not None:
             facts = [{"energy_eV": float(energy)} for energy in hop.path.energies_eV]
             io.write(folder / f"neb-{file_name(hop.name)}.extxyz", hop.path.images, facts)
+    for profile in found.gliding.profiles:
+        facts = [
+            {"fraction": float(f), "energy_eV": float(e)}
+            for f, e in zip(profile.fraction, profile.energy_eV, strict=True)
+        ]
+        name = f"glide-{profile.structure}-gallery{profile.gallery}-{profile.mode}"
+        io.write(folder / f"{file_name(name)}.extxyz", list(profile.structures), facts)

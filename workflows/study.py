@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tomli_w
 from pydantic import Field
 
-from simkit import build, io, measure, potential, solve
+from simkit import build, io, potential, solve
 from simkit.config import Section
 from simkit.errors import InputError, Stopped
-from simkit.io.record import versions
-from simkit.potential.base import Potential, check_elements
-from simkit.workflows import gliding, migration, outputs, relax, stress
-from simkit.workflows.cells import StructureConfig, area_A2, intergrowth, phase_cells, phase_names, strained_to
+from simkit.io.record import git_commit, versions
+from simkit.potential.base import Evaluation, Potential, check_elements
+from simkit.structure import Structure
+from simkit.workflows import energies, gliding, migration, outputs, relax, stress
+from simkit.workflows.cells import StructureConfig, intergrowth, named, phase_cells, phase_names, strained_to
 from simkit.workflows.common import QUIET, Hooks
 from simkit.workflows.findings import Findings
 from simkit.workflows.gliding import Config as GlidingConfig
@@ -24,6 +26,8 @@ from simkit.workflows.ledger import Ledger
 from simkit.workflows.migration import Config as MigrationConfig
 from simkit.workflows.relax import Config as RelaxConfig
 from simkit.workflows.stress import Config as StressConfig
+
+OUTCOMES = (solve.Outcome, Evaluation)
 
 
 class Config(Section):
@@ -50,6 +54,10 @@ class Result:
     lines: tuple[str, ...]
     converged: bool
 
+    def to_ase(self) -> dict[str, Any]:
+        """The relaxed cell and its phases as ase.Atoms, by name."""
+        return {name: io.to_ase(outcome.structure) for name, outcome in self.findings.outcomes.items()}
+
 
 def template() -> str:
     """The study file that `simkit init` writes."""
@@ -66,24 +74,43 @@ def run(
 ) -> Result:
     """Run a study into the directory `out`; with `resume` finished steps are read back, not repeated.
 
-    model: a potential to use instead of the one the study names, as `potential.from_ase(calculator)`.
+    model: a potential to use instead of the one the study names, as `potential.from_ase(calculator)`; on resuming,
+    it is for the caller to bring the same one. A potential without atomic virials leaves out the stress maps.
     The request is checked whole before the directory is made: InputError for impossible cells, unknown elements,
-    a directory that holds other work. Raises Stopped, with everything finished kept, when a relaxation meets
-    numbers that are not finite or an exploding energy.
+    settings that cannot work, a directory that holds other work. Raises Stopped, with everything finished kept, when
+    a relaxation meets numbers that are not finite or an exploding energy, or loses its layers.
     """
-    start = intergrowth(config.structure, config.seed)
+    cells = _checked_cells(config)
     loaded = _loaded(config) if model is None else model
-    check_elements(start.structure.numbers, loaded.card)
+    for cell in cells:
+        check_elements(cell.numbers, loaded.card)
     counted = potential.Counted(loaded)
-    identity = {"model": f"{loaded.card.name} {loaded.card.sha256}", "simkit": versions()["simkit"]}
+    identity = {
+        "model": f"{loaded.card.name} {loaded.card.sha256}".strip(),
+        "simkit": versions()["simkit"],
+        "commit": git_commit().removesuffix("+changes"),
+    }
     directory = io.open_run(out, tomli_w.dumps(config.model_dump()), identity, resume)
     ledger = Ledger(directory, counted)
     ledger.open(config.name, config.seed, command, loaded.card.device)
     return _Study(config, counted, ledger, Hooks(directory.step, hooks.watch)).run()
 
 
+def _checked_cells(config: Config) -> list[Structure]:
+    """Every cell of the study from starting heights. Raises InputError for what could only fail later."""
+    whole = intergrowth(config.structure, config.seed).structure
+    alkali = sorted({block.alkali for block in config.structure.blocks})
+    if config.migration.sites == "galleries" and config.migration.ion not in alkali:
+        raise InputError(f"migration.ion = {config.migration.ion!r}: the galleries hold {', '.join(alkali)}; name one.")
+    count = sum(block.gaps for block in config.structure.blocks)
+    wrong = [] if config.gliding.galleries == "kinds" else [g for g in config.gliding.galleries if not 0 <= g < count]
+    if wrong:
+        raise InputError(f"gliding.galleries: {wrong[0]} does not exist; the cell has galleries 0 to {count - 1}.")
+    return [whole, *(model.structure for model in phase_cells(config.structure, config.seed).values())]
+
+
 def _loaded(config: Config) -> Potential:
-    if "trust=" in config.potential:
+    if potential.parse(config.potential, config.device, config.dtype, None).trust is not None:
         raise InputError(
             f"potential = {config.potential!r}: a study file cannot vouch for a program; "
             "name the file you trust on the command line with --trust."
@@ -100,22 +127,26 @@ class _Study:
 
     def run(self) -> Result:
         """Every step in order, each timed, counted and saved."""
-        config, model, hooks, step = self.config, self.model, self.hooks, self.ledger.step
+        config, step = self.config, self.ledger.step
         phases = step("phases", self._phases)
         heights = {name: build.harvest(outcome.structure) for name, outcome in phases.items()}
-        cell = intergrowth(config.structure, config.seed, heights)
+        cell = named(intergrowth(config.structure, config.seed, heights), config.structure)
         whole = step("relaxation", lambda: self._relaxed(cell))
         strained = step("strained phases", lambda: self._strained(phases, whole))
         cells = {self.label: whole.structure, **{name: outcome.structure for name, outcome in phases.items()}}
-        moved = step("migration", lambda: migration.run(config.migration, model, cells, hooks))
-        glided = step("gliding", lambda: gliding.run(config.gliding, model, cells, hooks))
-        mapped = step("stress", lambda: stress.run(config.stress, model, cells, tuple(phases), hooks))
-        energies = self._energies(phases, strained, whole)
-        found = Findings(self.label, cell, phases, strained, whole, energies, moved, glided, mapped)
-        summary, lines = step("report", lambda: outputs.write(self.ledger.directory, config.name, found, model.card))
+        moved = step("migration", lambda: migration.run(config.migration, self.model, cells, self.hooks))
+        glided = step("gliding", lambda: self._glided(cells))
+        mapped = step("stress", lambda: self._mapped(cells))
+        hindrance = energies.obstacle(config.structure, config.relax.cell, whole.structure, phases)
+        known = None if hindrance else energies.against_phases(config.structure, whole, strained, phases)
+        found = Findings(self.label, cell, phases, strained, whole, known, hindrance, moved, glided, mapped)
+        summary, lines = step(
+            "report", lambda: outputs.write(self.ledger.directory, config.name, found, self.model.card)
+        )
         good = found.converged
-        self.ledger.close("finished" if good else "finished, not everything converged")
+        self.ledger.mark("finished" if good else "finished, not everything converged")
         outputs.page(self.ledger.directory)
+        self.ledger.close()
         return Result(found, summary, tuple(lines), good)
 
     @property
@@ -126,44 +157,49 @@ class _Study:
 
     def _phases(self) -> dict[str, solve.Outcome]:
         cells = phase_cells(self.config.structure, self.config.seed)
-        models = {name: cell.structure for name, cell in cells.items()}
-        return _usable(relax.run(self.config.relax, self.model, models, self.hooks, "phases"))
+        return self._usable("phases", self.config.relax, {name: cell.structure for name, cell in cells.items()})
 
     def _relaxed(self, cell: build.Model) -> solve.Outcome:
-        found = relax.run(self.config.relax, self.model, {self.label: cell.structure}, self.hooks, "relaxation")
-        return _usable(found)[self.label]
+        return self._usable("relaxation", self.config.relax, {self.label: cell.structure})[self.label]
 
-    def _strained(self, phases: dict[str, solve.Outcome], whole: solve.Outcome) -> dict[str, solve.Outcome]:
+    def _strained(self, phases: Mapping[str, solve.Outcome], whole: solve.Outcome) -> dict[str, solve.Outcome]:
         cells = {name: strained_to(o.structure, whole.structure.cell) for name, o in phases.items()}
         settings = self.config.relax.model_copy(update={"cell": "c"})
-        return _usable(relax.run(settings, self.model, cells, self.hooks, "strained-phases"))
+        return self._usable("strained-phases", settings, cells)
 
-    def _energies(
-        self, phases: dict[str, solve.Outcome], strained: dict[str, solve.Outcome], whole: solve.Outcome
-    ) -> measure.IntergrowthEnergies | None:
-        """Interface, coherency and formation energy; None for a cell of one phase, which has no interface."""
-        if len(phases) < 2:
-            return None
-        units: dict[str, float] = {}
-        metals = (whole.structure.tags["site"] == "TM").sum() / sum(b.gaps for b in self.config.structure.blocks)
-        names = phase_names(self.config.structure)
-        for name, block in zip(names, self.config.structure.blocks, strict=True):
-            units[name] = units.get(name, 0.0) + metals * block.gaps
-        shares = [
-            measure.PhaseShare(name, units[name], _per_metal(strained[name]), _per_metal(phases[name]))
-            for name in phases
-        ]
-        return measure.intergrowth_energies(whole.evaluation.energy, shares, area_A2(whole.structure))
+    def _usable(self, name: str, settings: RelaxConfig, cells: Mapping[str, Structure]) -> dict[str, solve.Outcome]:
+        """Relaxed cells, saved. A broken one is written to structures/ and raises Stopped; nothing broken is saved."""
+
+        def compute() -> dict[str, solve.Outcome]:
+            outcomes = relax.run(settings, self.model, cells, Hooks(watch=self.hooks.watch), name).outcomes
+            for label, outcome in outcomes.items():
+                trouble = outcome.status if outcome.failed else _lost_layers(outcome.structure)
+                if trouble:
+                    outputs.write_stopped(self.ledger.directory, label, outcome.structure)
+                    raise Stopped(f"{label}: {trouble}; the last good structure is in structures/")
+            return outcomes
+
+        return self.hooks.keep(name, compute, OUTCOMES)
+
+    def _glided(self, cells: Mapping[str, Structure]) -> gliding.Result:
+        """Galleries asked for by number are those of the cell under study; its phases glide by kind."""
+        settings = self.config.gliding
+        whole = gliding.run(settings, self.model, {self.label: cells[self.label]}, self.hooks)
+        rest = {name: cell for name, cell in cells.items() if name != self.label}
+        by_kind = settings.model_copy(update={"galleries": "kinds"})
+        return gliding.Result(whole.profiles + gliding.run(by_kind, self.model, rest, self.hooks).profiles)
+
+    def _mapped(self, cells: Mapping[str, Structure]) -> stress.Result:
+        if not self.model.card.virials:
+            return stress.Result({})
+        references = tuple(name for name in cells if name != self.label)
+        return stress.run(self.config.stress, self.model, cells, references, self.hooks)
 
 
-def _per_metal(outcome: solve.Outcome) -> float:
-    structure = outcome.structure
-    return outcome.evaluation.energy / int((structure.tags["site"] == "TM").sum())
-
-
-def _usable(result: relax.Result) -> dict[str, solve.Outcome]:
-    """The outcomes. Raises Stopped where one ended on numbers that are not finite or an exploding energy."""
-    for name, outcome in result.outcomes.items():
-        if outcome.failed:
-            raise Stopped(f"{name}: {outcome.status}")
-    return result.outcomes
+def _lost_layers(structure: Structure) -> str:
+    """Why a relaxed cell is no longer a stack of slabs, or nothing."""
+    try:
+        build.classify(structure)
+    except InputError as error:
+        return f"the relaxation lost the layers: {error}"
+    return ""

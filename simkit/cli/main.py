@@ -16,9 +16,13 @@ from simkit.cli import doctor as doctor_checks
 from simkit.cli import potentials, shortcuts
 from simkit.cli.progress import watching
 from simkit.errors import InputError, Interrupted, SimkitError
+from simkit.io.record import is_alive
 from simkit.potential import load
 from simkit.workflows import study as studies
 from simkit.workflows.common import Hooks
+
+DISK_EXIT_CODE = 74
+"""The operating system refused: a full disk, a folder that may not be written."""
 
 app = typer.Typer(
     name="simkit",
@@ -88,7 +92,9 @@ def report_command(directory: Annotated[Path, typer.Argument(help="Run directory
 def status(directory: Annotated[Path, typer.Argument(help="Run directory.")]) -> None:
     """What a run has finished and how it ended."""
     record = io.RunDirectory(directory, "").read_json("record.json")
-    typer.echo(f"{record['study']}: {record['status']}")
+    gone = record["status"] == "running" and not is_alive(record["pid"], record["host"])
+    note = " (its process is gone: take it up again with simkit run --resume)" if gone else ""
+    typer.echo(f"{record['study']}: {record['status']}{note}")
     for step in record["steps"]:
         typer.echo(f"  {step['name']:<12} {step['status']:<12} {step['wall_time_s']:8.1f} s")
 
@@ -102,7 +108,7 @@ def doctor(device: Device = None) -> None:
 
 def main() -> None:
     """Entry point: one clear line per mistake, exit codes of execution (0, 1, 2, 74, 75)."""
-    for name in (signal.SIGTERM, signal.SIGUSR1):
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(name, _interrupt)
     try:
         app()
@@ -110,9 +116,9 @@ def main() -> None:
         for line in str(error).splitlines():
             print(f"simkit: {line}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("simkit: interrupted; take the run up again with --resume.", file=sys.stderr)  # noqa: T201
-        sys.exit(Interrupted.exit_code)
+    except OSError as error:
+        print(f"simkit: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(DISK_EXIT_CODE)
 
 
 def _interrupt(number: int, frame: object) -> None:

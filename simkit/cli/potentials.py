@@ -26,7 +26,8 @@ def list_command() -> None:
 @app.command()
 def show(name: Name, trust: Trust = None, device: Device = "auto") -> None:
     """The card of a potential: origin, licence, elements, limits."""
-    card = potential.load(name, device=device, trust=trust).card
+    known = potential.card_of(name)
+    card = potential.load(name, device=device, trust=trust).card if known is None else known
     typer.echo(f"{card.name}: {card.summary}")
     elements = "decided by the calculator" if card.elements is None else ", ".join(card.elements)
     facts = {

@@ -60,8 +60,13 @@ def prepared(asked: Asked, model: type[config.Record]) -> Iterator[tuple]:
     loaded = potential.load(asked.potential, device=asked.device, trust=asked.trust)
     for structure in structures.values():
         check_elements(structure.numbers, loaded.card)
-    with watching(Console(stderr=True)) as watch:
-        yield settings, loaded, structures, Hooks(watch=watch)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    try:
+        with watching(Console(stderr=True)) as watch:
+            yield settings, loaded, structures, Hooks(watch=watch)
+    except InputError:
+        asked.out.rmdir()
+        raise
 
 
 def named(files: list[Path]) -> dict[str, Structure]:
@@ -104,7 +109,6 @@ def relax_command(
     asked = Asked(files, out, potential_name, device, trust, set_ or [])
     with prepared(asked, relax.Config) as (settings, loaded, structures, hooks):
         result = relax.run(settings, loaded, structures, hooks)
-    out.mkdir(parents=True, exist_ok=True)
     for name, o in result.outcomes.items():
         io.write(out / f"{name}.extxyz", o.structure, {"energy_eV": o.evaluation.energy, "status": o.status})
         io.write(out / f"{name}.cif", o.structure)
@@ -124,7 +128,6 @@ def neb_command(
     asked = Asked(files, out, potential_name, device, trust, set_ or [])
     with prepared(asked, migration.Config) as (settings, loaded, structures, hooks):
         result = migration.run(settings, loaded, structures, hooks)
-    out.mkdir(parents=True, exist_ok=True)
     for hop in result.hops:
         barrier = (
             "" if hop.path is None else f" barrier {hop.path.barrier_eV:.3f} eV, back {hop.path.reverse_barrier_eV:.3f}"
@@ -149,7 +152,6 @@ def glide_command(
     asked = Asked(files, out, potential_name, device, trust, set_ or [])
     with prepared(asked, gliding.Config) as (settings, loaded, structures, hooks):
         result = gliding.run(settings, loaded, structures, hooks)
-    out.mkdir(parents=True, exist_ok=True)
     ways = [way for profile in result.profiles for way in numbers.ways(profile)]
     for way in ways:
         turns = f"{way['kind']} to {way['becomes']}"
@@ -161,7 +163,7 @@ def glide_command(
     raise typer.Exit(0 if all(profile.converged for profile in result.profiles) else 1)
 
 
-def stress_command(
+def stress_command(  # noqa: PLR0913 (one option each)
     files: Files,
     out: Out = Path("stress"),
     potential_name: PotentialName = "default",
@@ -170,15 +172,15 @@ def stress_command(
     reference: Annotated[
         list[str] | None, typer.Option("--reference", help="Stem of a file that is a bulk phase.")
     ] = None,
+    set_: Assignments = None,
 ) -> None:
     """Stress maps; with --reference the excess over bulk phases relaxed alone."""
-    asked = Asked(files, out, potential_name, device, trust, [])
+    asked = Asked(files, out, potential_name, device, trust, set_ or [])
     with prepared(asked, stress.Config) as (settings, loaded, structures, hooks):
         for name in reference or []:
             if name not in structures:
                 raise InputError(f"--reference {name!r} is none of the files; {nearest(name, structures)}")
         result = stress.run(settings, loaded, structures, tuple(reference or ()), hooks)
-    out.mkdir(parents=True, exist_ok=True)
     for name, mapped in result.maps.items():
         io.write(out / f"{name}.extxyz", measure.with_stress(mapped.structure, mapped.field))
         typer.echo(f"{name}: von Mises of the smoothed {mapped.field.shown_name} field, mean {mapped.mean_GPa:.3f} GPa")

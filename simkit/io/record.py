@@ -41,6 +41,19 @@ def machine_name() -> str:
     return f"{_processor()}, {cores} cores, {platform.system()} {platform.machine()}"
 
 
+def is_alive(pid: int, host: str) -> bool:
+    """Whether a process still runs; on another host it cannot be known and is taken to."""
+    if host != platform.node():
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def git_commit() -> str:
     """Commit of the source tree simkit runs from, with `+changes` when it is not clean; empty outside a checkout."""
     here = Path(__file__).resolve().parent

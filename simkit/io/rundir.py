@@ -17,6 +17,7 @@ from simkit.io.atomic import write_atomic
 
 Value = TypeVar("Value")
 STUDY_FILE = "study.toml"
+IDENTITY_FILE = "identity.json"
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,11 @@ class RunDirectory:
 
     def log(self, event: str, **facts: Any) -> None:
         """Append one line of JSON to log.jsonl."""
-        line = json.dumps({"time_s": round(time.time(), 3), "event": event, **facts})
-        with (self.path / "log.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
+        line = json.dumps({"time_s": round(time.time(), 3), "event": event, **facts}) + "\n"
+        with (self.path / "log.jsonl").open("ab+") as stream:
+            stream.seek(max(0, stream.seek(0, 2) - 1))
+            torn = stream.read(1) not in (b"", b"\n")
+            stream.write(("\n" if torn else "").encode() + line.encode())
 
     def step(self, name: str, compute: Callable[[], Value], types: Iterable[type] = ()) -> Value:
         """The saved result of step `name`, or `compute()` saved. A damaged file is set aside and remade."""
@@ -75,12 +78,37 @@ def open_run(path: str | Path, study_toml: str, identity: dict[str, Any], resume
     run = RunDirectory(path, hashlib.sha256(content.encode()).hexdigest())
     if path.exists() and not path.is_dir():
         raise InputError(f"--out {path} is a file; name a folder.")
+    if path.exists():
+        _sweep(path)
     if path.exists() and any(path.iterdir()):
         _check_same(path, study_toml, resume)
+        _check_identity(run, identity)
         return run
     path.mkdir(parents=True, exist_ok=True)
+    run.write_json(IDENTITY_FILE, identity)
     run.write_bytes(STUDY_FILE, study_toml.encode())
     return run
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a killed write left behind; a directory killed before its study was written is new again."""
+    for leftover in path.rglob(".*.tmp"):
+        leftover.unlink()
+    if [item.name for item in path.iterdir()] == [IDENTITY_FILE]:
+        (path / IDENTITY_FILE).unlink()
+
+
+def _check_identity(run: RunDirectory, identity: dict[str, Any]) -> None:
+    old = run.read_json(IDENTITY_FILE)
+    changed = [f"{name} was {old.get(name)!r}, is {identity.get(name)!r}" for name in {**old, **identity}]
+    changed = [
+        words for name, words in zip({**old, **identity}, changed, strict=True) if old.get(name) != identity.get(name)
+    ]
+    if changed:
+        raise InputError(
+            f"--out {run.path} was made with something else ({'; '.join(changed)}), so its steps cannot be mixed with "
+            "new ones. Name another folder, or remove this one."
+        )
 
 
 def _check_same(path: Path, study_toml: str, resume: bool) -> None:

@@ -13,8 +13,13 @@ from simkit.arrays import Floats, frozen
 from simkit.errors import InputError
 from simkit.units import EV_PER_A2_IN_J_PER_M2, EV_PER_A3_IN_GPA
 
-Ends = Literal["free", "stationary", "periodic"]
-_BOUNDARY = {"free": "not-a-knot", "stationary": "clamped", "periodic": "periodic"}
+Ends = Literal["free", "start", "stationary", "periodic"]
+_BOUNDARY = {
+    "free": "not-a-knot",
+    "start": ((1, 0.0), "not-a-knot"),
+    "stationary": "clamped",
+    "periodic": "periodic",
+}
 _CURVE_POINTS = 201
 
 
@@ -60,7 +65,8 @@ def gamma_profile(fractions: ArrayLike, energies_eV: ArrayLike, plane: GlidePlan
     """gamma(t) = [E(t) - E(0)] / A for a cell that holds one sliding gallery, by cubic spline.
 
     fractions (m,) rising from 0 to at most 1, energies_eV (m,) of the cell. ends says what is known at both
-    ends: "stationary" between letters of equal three-fold symmetry (slope zero), "periodic" when the path closes
+    ends: "stationary" between letters of equal three-fold symmetry (slope zero), "start" where only the first is one,
+    "periodic" when the path closes
     (last energy equals the first), "free" otherwise.
 
     Raises InputError: fewer than four points, fractions that do not rise, a periodic path that does not close

@@ -4,7 +4,7 @@ from simkit.potential.analytic import double_well, fcc_spring_stiffness, lennard
 from simkit.potential.base import Evaluation, Evaluations, Potential
 from simkit.potential.card import Card
 from simkit.potential.counted import Cost, Counted
-from simkit.potential.load import available, from_ase, load, save_safe
+from simkit.potential.load import available, card_of, devices, from_ase, load, parse, save_safe
 from simkit.potential.sum import SumPotential
 
 __all__ = [
@@ -16,12 +16,15 @@ __all__ = [
     "Potential",
     "SumPotential",
     "available",
+    "card_of",
+    "devices",
     "double_well",
     "fcc_spring_stiffness",
     "from_ase",
     "lennard_jones",
     "load",
     "morse",
+    "parse",
     "save_safe",
     "springs",
 ]

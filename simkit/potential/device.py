@@ -35,3 +35,9 @@ def dtype_of(name: str) -> torch.dtype:
     if name not in DTYPES:
         raise InputError(f"dtype {name!r} is unknown; {nearest(name, DTYPES)}")
     return DTYPES[name]
+
+
+def present() -> list[str]:
+    """The word cpu and every CUDA device torch sees, as "cuda:0 (NVIDIA ...)"."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return ["cpu", *(f"cuda:{k} ({torch.cuda.get_device_name(k)})" for k in range(count))]

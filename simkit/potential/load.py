@@ -95,6 +95,18 @@ def available() -> list[tuple[str, str]]:
     return found
 
 
+def card_of(spec: str) -> Card | None:
+    """The card of a potential that simkit carries or knows how to download, without loading it; else None."""
+    cards = all_cards()
+    text = DEFAULT if spec == "default" else spec
+    return cards.get(text) or cards.get(text.partition(":")[0] if text.startswith("mace-mp:") else "")
+
+
+def devices() -> list[str]:
+    """Devices that a potential can run on here, with the names of the GPUs."""
+    return backend("device").present()
+
+
 def backend(name: str) -> ModuleType:
     """Import one of the modules of `BACKENDS`: the only place where torch and model packages come in."""
     return importlib.import_module(BACKENDS[name])

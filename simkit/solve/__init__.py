@@ -3,7 +3,7 @@
 from simkit.solve.descent import Descent, Limits, State, from_arrays, run, to_arrays
 from simkit.solve.loop import Hooks, Observer, Summary, iterate
 from simkit.solve.outcome import CONVERGED, Outcome
-from simkit.solve.path import Hop, NebSettings, Path, find_path, find_paths, paths, prepare_paths
+from simkit.solve.path import Hop, NebSettings, Path, find_path, find_paths, first_guess, paths, prepare_paths
 from simkit.solve.precondition import Springs
 from simkit.solve.relaxation import RelaxSettings, outcomes, prepare_relaxation, relax
 from simkit.solve.sliding import SlidePoint, SlideSettings, prepare_slides, slid_by, slide
@@ -26,6 +26,7 @@ __all__ = [
     "Summary",
     "find_path",
     "find_paths",
+    "first_guess",
     "from_arrays",
     "iterate",
     "outcomes",

@@ -198,11 +198,20 @@ def _path(descent: Descent, state: State, hop: int) -> Path:
     )
 
 
+def first_guess(hop: Hop, images: int) -> Floats:
+    """(images, n, 3) A, where a band of this hop would start: image-dependent pair potential, nearest images.
+
+    Raises InputError for endpoints that differ in atoms or cell, that are one state, or whose way runs through an
+    atom. `find_paths` refuses all its pairs for one such hop; ask here first where the others must go on.
+    """
+    _check(hop)
+    return interpolated_through(*hop, images)
+
+
 def _guess(hop: Hop, index: int, images: int) -> Floats:
     """First guess of a checked hop; a refusal says which of the pairs it was."""
     try:
-        _check(hop)
-        return interpolated_through(*hop, images)
+        return first_guess(hop, images)
     except InputError as error:
         raise InputError(f"pair {index}: {error}") from error
 

@@ -13,7 +13,7 @@ from simkit.errors import InputError, nearest
 from simkit.potential.base import Evaluation, Potential
 from simkit.solve.crystal import Freedom
 from simkit.solve.descent import Descent, run
-from simkit.solve.loop import Hooks
+from simkit.solve.loop import Hooks, Observer
 from simkit.solve.outcome import CONVERGED, Outcome
 from simkit.solve.relaxation import RelaxSettings, descent_of, outcomes
 from simkit.structure import Structure
@@ -27,10 +27,12 @@ class SlideSettings:
 
     fmax_eV_per_A largest force that may still act (for held slabs after taking out their mean in-plane
                   force); relax optimiser, steps, stress criterion and limits
+    observer      called as observer(step, Summary) while a relaxed slide is under way
     """
 
     fmax_eV_per_A: float = 0.02
     relax: RelaxSettings = field(default_factory=RelaxSettings)
+    observer: Observer | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,7 @@ def slide(
         results = [_as_is(s, e) for s, e in zip(slid, potential.evaluate(slid), strict=True)]
     else:
         descent = prepare_slides(slid, potential, mode, settings)
-        results = outcomes(descent, run(descent, Hooks()))
+        results = outcomes(descent, run(descent, Hooks(observer=settings.observer)))
     area = float(np.linalg.norm(np.cross(structure.cell[0], structure.cell[1])))
     return [SlidePoint(t.copy(), o, area) for t, o in zip(vectors, results, strict=True)]
 

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,3 +52,18 @@ def test_a_study_cannot_vouch_for_a_pickle(tmp_path):
     with pytest.raises(InputError, match="--trust"):
         study.run(settings(potential="mace:model.pt?trust=model.pt"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_potential_without_atomic_virials_leaves_out_the_stress_and_says_so(tmp_path):
+    class NoVirials(Potential):
+        def __init__(self):
+            self._inner = potential.load("chgnet+d3", device="cpu", dtype="float64")
+            self.card = replace(self._inner.card, virials=False)
+
+        def _compute(self, batch, virials):
+            return self._inner.evaluate_batch(batch, virials)
+
+    result = study.run(settings(), tmp_path / "run", model=NoVirials())
+    assert result.findings.stress.maps == {}
+    assert "no stress map" in (tmp_path / "run" / "report.html").read_text()
+    assert result.to_ase()["P2/O3"].get_chemical_formula() == "Co6Na6O12"
