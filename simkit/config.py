@@ -115,6 +115,8 @@ def _sentence(model: type[Section], item: Mapping[str, Any]) -> str:
         return f"{key}: should hold at least {item['ctx']['min_length']} entries, found {item['ctx']['actual_length']}."
     if kind == "missing":
         return f"{key}: missing; it must be given."
+    if kind == "dict_type":
+        return f"{key} = {given!r}: should be a table, as {{ Co = 1.0 }}."
     message = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     wanted = message if message != item["msg"] else message[:1].lower() + message[1:]
     return f"{key} = {given!r}: {'' if kind == 'value_error' else 'should be '}{wanted}".rstrip(".") + "."

@@ -147,6 +147,8 @@ class Batch:
         """Lay structures end to end. Raises InputError on an empty list."""
         if not structures:
             raise InputError("an empty list of structures cannot be evaluated; give at least one.")
+        for item in structures:
+            require_structure(item)
         sizes = [len(s) for s in structures]
         return cls(
             np.concatenate([s.numbers for s in structures]),
@@ -177,6 +179,15 @@ class Batch:
     def split(self, per_atom: np.ndarray) -> list[np.ndarray]:
         """Cut a per-atom array into one piece per system."""
         return np.split(per_atom, self.starts[1:-1])
+
+
+def require_structure(item: object) -> None:
+    """Raise InputError where something else than a Structure was given."""
+    if not isinstance(item, Structure):
+        raise InputError(
+            f"a simkit Structure is wanted, found {type(item).__name__}; convert it with simkit.io.from_ase or "
+            "simkit.io.from_pymatgen."
+        )
 
 
 def check_cell(cell: Floats) -> None:

@@ -56,8 +56,8 @@ def barriers(found: Findings) -> object:
                 fit.energies_eV,
                 fit.curve_distances_A,
                 fit.curve_energies_eV,
-                fit.forward_eV,
-                fit.reverse_eV,
+                path.barrier_eV,
+                path.reverse_barrier_eV,
                 hop.converged,
             )
         )
@@ -73,7 +73,7 @@ def glides(found: Findings) -> object:
         lines = [_signed(letter, c.curve_fractions, c.curve_J_per_m2) for letter, c in ways]
         curves.append(
             plot.GlideCurve(
-                label=f"{profile.structure}: {profile.kind} gallery",
+                label=profile.name,
                 panel=profile.mode,
                 fractions=np.concatenate([x for x, _ in points]),
                 gamma_J_per_m2=np.concatenate([y for _, y in points]),

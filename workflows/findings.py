@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simkit import build, measure, solve
+from simkit.structure import Structure
 from simkit.workflows import gliding, migration, stress
 
 
@@ -38,9 +39,9 @@ class Findings:
         """One sentence for everything that did not converge."""
         lines = [f"Relaxation of {name}: {o.status}." for name, o in self.outcomes.items() if not o.converged]
         for name, outcome in {**self.phases, **self.strained}.items():
-            kinds = set(build.classify(outcome.structure).stack.gaps())
-            if not kinds <= _kinds(name):
-                lines.append(f"Phase {name} changed its galleries to {', '.join(sorted(kinds))}.")
+            kinds = foreign_galleries(name, outcome.structure)
+            if kinds:
+                lines.append(f"Phase {name} has galleries of kind {', '.join(kinds)} after relaxation.")
         lines += [f"Hop {hop.name}: {hop.status}." for hop in self.migration.hops if not hop.converged]
         for profile in self.gliding.profiles:
             bad = [status for status in profile.statuses if status != solve.CONVERGED]
@@ -61,7 +62,8 @@ class Findings:
         return build.classify(self.whole.structure).stack.gaps() == self.model.stack.gaps()
 
 
-def _kinds(phase: str) -> set[str]:
-    """Galleries that belong to a phase by the name it has in a study, as "P2" or "P2 (2)"."""
+def foreign_galleries(phase: str, structure: Structure) -> list[str]:
+    """Galleries of a structure that do not belong to a phase, by the name it has in a study ("P2", "P2 (2)")."""
     pattern = set(build.PHASES[phase.split(" ")[0]])
-    return pattern | ({"O2u", "O2l"} if pattern & {"O2u", "O2l"} else set())
+    pattern |= {"O2u", "O2l"} if pattern & {"O2u", "O2l"} else set()
+    return sorted(set(build.classify(structure).stack.gaps()) - pattern)

@@ -88,7 +88,7 @@ class Result:
     profiles: tuple[Profile, ...]
 
     def to_ase(self) -> dict[str, list[Any]]:
-        """The slid cells of each profile as ase.Atoms, by "structure kind mode"."""
+        """The slid cells of each profile as ase.Atoms, by "kind in structure mode"."""
         return {f"{p.name} {p.mode}": [io.to_ase(s) for s in p.structures] for p in self.profiles}
 
 
@@ -160,7 +160,7 @@ def _slide(config: Config, potential: Potential, task: _Task, hooks: Hooks) -> P
     if broken:
         raise Stopped(f"{task.label}, gallery {gallery}, {task.mode} slide: {broken[0]}")
     return Profile(
-        name=f"{task.label} {kind}",
+        name=f"{kind} alone" if task.label == kind else f"{kind} in {task.label}",
         structure=task.label,
         kind=kind,
         gallery=gallery,

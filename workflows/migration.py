@@ -139,8 +139,8 @@ def _choose(config: Config, label: str, structure: Structure) -> list[_Chosen]:
         kind = f"{hop.phase} at the interface" if hop.at_interface else hop.phase
         taken[kind] = taken.get(kind, 0) + 1
         if taken[kind] <= config.hops_per_kind:
-            words = [label, kind if kind != label else "", str(taken[kind]) if taken[kind] > 1 else ""]
-            name = " ".join(word for word in words if word)
+            place = f"{kind} alone" if kind == label else f"{kind or hop.kind} in {label}"
+            name = place + (f", number {taken[kind]}" if taken[kind] > 1 else "")
             chosen.append(_Chosen(name, kind, hop, build.endpoints(structure, hop), _gallery_height(structure, hop)))
     return chosen
 

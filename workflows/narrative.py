@@ -62,7 +62,7 @@ def _headline(found: Findings) -> list[dict]:
         value = entry["barrier_eV"] if entry["barrier_eV"] is not None else entry["status"]
         value = value if isinstance(value, float) else ("spontaneous" if value == "spontaneous" else "no barrier found")
         unit = "eV" if isinstance(value, float) else ""
-        cards.append(_card(f"barrier, {entry['name']}", value, unit, _hop_note(entry)))
+        cards.append(_card(f"barrier, {entry['name']}", value, unit, _hop_note(entry), 3))
     for profile, lowest in _easiest(found).items():
         note = f"{lowest['kind']} to {lowest['becomes']}, {lowest['mode']}{UPPER_BOUND[lowest['mode']]}"
         cards.append(_card(f"easiest glide, {profile}", lowest["unstable_J_per_m2"], "J/m²", note, 3))
@@ -76,6 +76,8 @@ def _headline(found: Findings) -> list[dict]:
 def _hop_note(entry: dict) -> str:
     note = f"{entry['sites']}, gallery {entry['gallery']}"
     barrier, rise = entry["barrier_eV"], entry["largest_rise_eV"]
+    if barrier is not None and not entry["saddle_between_ends"]:
+        note += "; highest at an end: no saddle found between, try more images"
     deeper = barrier is not None and rise > barrier + DEEPER_EV
     return f"{note}; {rise:.2f} eV from the deepest site on the way" if deeper else note
 
@@ -143,7 +145,10 @@ def _energies(found: Findings) -> dict:
             for name, e in entries.items()
         ],
     }  # fmt: skip
-    words = ["Energies per formula unit of cells with different sodium content cannot be compared with one another."]
+    words = [
+        "Energies per formula unit of cells with different sodium content cannot be compared with one another. Phases "
+        "at the common lattice keep an in-plane stress: it is what the other phase imposes on them."
+    ]
     if found.energies is None:
         words.insert(0, found.no_energies)
     else:
@@ -165,9 +170,9 @@ def _migration(found: Findings) -> dict:
         "largest rise: from the deepest state on the way.",
         "columns": [
             _column("hop"), _column("sites", text=True), _column("barrier", "eV"), _column("back", "eV"),
-            _column("fitted", "eV"), _column("largest rise", "eV"), _column("ion's way", "Å", 2),
-            _column("closest O", "Å", 2), _column("gallery", "Å high", 2),
-            _column("left on the saddle", "eV/Å"), _column("status", text=True),
+            _column("fitted", "eV"), _column("largest rise", "eV"), _column("path of the ion", "Å", 2),
+            _column("closest O", "Å", 2), _column("gallery height", "Å", 2),
+            _column("force at the top", "eV/Å"), _column("status", text=True),
         ],
         "rows": [
             [h["name"], h["sites"], h["barrier_eV"], h["reverse_barrier_eV"], h["fitted_barrier_eV"],
@@ -177,10 +182,11 @@ def _migration(found: Findings) -> dict:
         ],
     }  # fmt: skip
     words = (
-        "One representative vacancy hop of each phase, inside it and at the interface (in a gallery that shares a slab "
-        "with the other phase), in the intergrowth and in each phase alone. Both ends were relaxed at the cell of the "
+        "One representative hop into a single vacancy for each phase, inside it and at the interface (where a gallery "
+        "shares a slab with the other phase), in the intergrowth and in each phase alone. Both ends were relaxed at the cell of the "
         "structure; the path is a climbing nudged elastic band, converged by the climbing image's force and the "
-        "change of the barrier. A hop marked spontaneous has one end that falls into the other. Where the "
+        "change of the barrier. Paths through a second vacancy, often lower in O3, were not looked for. A hop marked "
+        "spontaneous has one end that falls into the other. Where the "
         "largest rise exceeds the barrier, the path leads through a site deeper than its start (in prismatic galleries "
         "from edge over face to edge), and that rise is what an ion has to climb. With other "
         "arrangements of metals and sodium around it the same kind of hop can differ by a tenth of an eV or more."
@@ -198,7 +204,7 @@ def _gliding(found: Findings) -> dict:
     table = {
         "caption": "Gliding one gallery to the next letter.",
         "columns": [
-            _column("gallery"), _column("relaxation", text=True), _column("number", digits=0),
+            _column("profile"), _column("relaxation", text=True), _column("gallery", digits=0),
             _column("turns", text=True), _column("unstable", "J/m²"), _column("unstable", "meV per formula unit", 1),
             _column("at the next letter", "J/m²"), _column("ideal shear stress", "GPa", 2),
             _column("status", text=True),
@@ -211,7 +217,8 @@ def _gliding(found: Findings) -> dict:
         "the cell relax along the normal only; sodium starts half way and cannot change its site sideways, so these "
         "are upper bounds. Held: each slab's in-plane centre is held and sodium is free to find its site, which is "
         "what a gallery with mobile sodium costs. Energies are relative to the same cell unslid, relaxed alike, per "
-        "area of one gallery."
+        "area of one gallery. O2u and O2l are O2 galleries whose octahedra share faces with the upper or the lower "
+        "slab."
     )
     caption = "Gliding energy towards each neighbouring letter; dashed: the phases alone."
     return _section("Gliding", [words], [("gliding", caption)], [table])

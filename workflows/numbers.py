@@ -70,6 +70,7 @@ def hop(result: migration.HopResult) -> dict:
         "fitted_barrier_eV": path.fitted_barrier_eV if known else None,
         "largest_rise_eV": measure.largest_rise(path.energies_eV) if known else None,
         "largest_reverse_rise_eV": measure.largest_rise(path.energies_eV[::-1]) if known else None,
+        "saddle_between_ends": None if path is None else bool(0 < np.argmax(path.energies_eV) < len(path.images) - 1),
         "residual_force_eV_per_A": None if path is None else path.residual_force_eV_per_A,
         "hop_distance_A": result.distance_A,
         "track_A": result.track_A,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from pydantic import Field
 
 from simkit import build, io, measure
@@ -101,11 +102,28 @@ def run(
     return hooks.keep("stress", compute, TYPES)
 
 
-def site_labels(structure: Structure) -> list[str]:
-    """Phase, site and element of each atom, as "P2 Na_e Na"; a foreign layered structure is classified first."""
+def site_labels(structure: Structure) -> tuple[list[str], list[str]]:
+    """Two bulk sites for each atom, as "P2 Na_e Na": by the gallery below its slab, and by the one above.
+
+    Both are the same but where a slab is shared by two phases: there an oxygen belongs to the gallery it faces, and a
+    metal half to each. A foreign layered structure is classified first.
+    """
     labelled = structure if "site" in structure.tags else build.label(structure)
-    columns = zip(labelled.tags["phase"], labelled.tags["site"], labelled.symbols, strict=True)
-    return [f"{phase} {site} {symbol}" for phase, site, symbol in columns]
+    found = build.classify(labelled)
+    slab, level = found.slab_of, found.layering.level
+    own = np.array([str(name) for name in labelled.tags["phase"]])
+    of_gallery = np.array([own[np.flatnonzero(slab == j)[0]] for j in range(len(found.stack))])
+    inside = slab >= 0
+    below, above = own.copy(), own.copy()
+    below[inside & (level < 2)] = of_gallery[slab[inside & (level < 2)] - 1]
+    above[inside & (level < 1)] = of_gallery[slab[inside & (level < 1)] - 1]
+    return tuple(
+        [
+            f"{p} {site} {symbol}"
+            for p, site, symbol in zip(phases, labelled.tags["site"], labelled.symbols, strict=True)
+        ]
+        for phases in (below, above)
+    )
 
 
 def _sites(
@@ -113,14 +131,22 @@ def _sites(
 ) -> dict[str, measure.Site]:
     sites: dict[str, measure.Site] = {}
     for name in references:
-        sites |= measure.site_reference(given[name], evaluations[name], site_labels(given[name]))
+        sites |= measure.site_reference(given[name], evaluations[name], site_labels(given[name])[1])
     return sites
+
+
+def _reference(sites: Mapping[str, measure.Site], structure: Structure) -> measure.Reference:
+    """What each atom would carry in the bulk; where one of its two sites is in no bulk phase, the other counts."""
+    pairs = list(zip(*site_labels(structure), strict=True))
+    below = measure.reference_of(sites, [a if a in sites else b for a, b in pairs])
+    above = measure.reference_of(sites, [b if b in sites else a for a, b in pairs])
+    return measure.Reference(0.5 * (below.virials + above.virials), 0.5 * (below.volumes + above.volumes))
 
 
 def _mapped(
     config: Config, name: str, structure: Structure, evaluation: Evaluation, sites: Mapping[str, measure.Site]
 ) -> StressMap:
-    reference = measure.reference_of(sites, site_labels(structure)) if sites else None
+    reference = _reference(sites, structure) if sites else None
     field = measure.stress_field(structure, evaluation, reference)
     virials = evaluation.virials if reference is None else evaluation.virials - reference.virials
     width = config.width_A or measure.default_width_A(structure)

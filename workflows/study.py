@@ -20,7 +20,7 @@ from simkit.structure import Structure
 from simkit.workflows import energies, gliding, migration, outputs, relax, stress
 from simkit.workflows.cells import StructureConfig, intergrowth, named, phase_cells, phase_names, strained_to
 from simkit.workflows.common import QUIET, Hooks
-from simkit.workflows.findings import Findings
+from simkit.workflows.findings import Findings, foreign_galleries
 from simkit.workflows.gliding import Config as GlidingConfig
 from simkit.workflows.ledger import Ledger
 from simkit.workflows.migration import Config as MigrationConfig
@@ -129,8 +129,7 @@ class _Study:
         """Every step in order, each timed, counted and saved."""
         config, step = self.config, self.ledger.step
         phases = step("phases", self._phases)
-        heights = {name: build.harvest(outcome.structure) for name, outcome in phases.items()}
-        cell = named(intergrowth(config.structure, config.seed, heights), config.structure)
+        cell = step("cell", lambda: self._cell(phases))
         whole = step("relaxation", lambda: self._relaxed(cell))
         strained = step("strained phases", lambda: self._strained(phases, whole))
         cells = {self.label: whole.structure, **{name: outcome.structure for name, outcome in phases.items()}}
@@ -158,6 +157,18 @@ class _Study:
     def _phases(self) -> dict[str, solve.Outcome]:
         cells = phase_cells(self.config.structure, self.config.seed)
         return self._usable("phases", self.config.relax, {name: cell.structure for name, cell in cells.items()})
+
+    def _cell(self, phases: Mapping[str, solve.Outcome]) -> build.Model:
+        """The cell with the heights of its relaxed phases. Raises Stopped where one is no longer what it was."""
+        for name, outcome in phases.items():
+            kinds = foreign_galleries(name, outcome.structure)
+            if kinds:
+                raise Stopped(
+                    f"phase {name} turned into galleries of kind {', '.join(kinds)} when relaxed alone: with this "
+                    "potential it is not stable at this composition."
+                )
+        heights = {name: build.harvest(outcome.structure) for name, outcome in phases.items()}
+        return named(intergrowth(self.config.structure, self.config.seed, heights), self.config.structure)
 
     def _relaxed(self, cell: build.Model) -> solve.Outcome:
         return self._usable("relaxation", self.config.relax, {self.label: cell.structure})[self.label]

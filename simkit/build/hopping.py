@@ -77,7 +77,13 @@ def hops(structure_or_model: Structure | Model, cutoff_A: float = CUTOFF_A, uniq
     sites = candidate_sites(structure, found) if model is None else model.sites
     if not (sites.atom >= 0).any():
         raise InputError(f"{structure.formula} has no alkali ions on gallery sites; there is nothing to hop.")
-    return _grouped(structure, _raw_hops(structure, found, sites, cutoff_A), unique)
+    raw = _raw_hops(structure, found, sites, cutoff_A)
+    if not raw:
+        raise InputError(
+            f"no hop up to {cutoff_A} A leads to another site of {structure.formula}: repeat the cell in the plane "
+            "(at least 3 x 3, so that a vacancy is alone), or raise the cutoff."
+        )
+    return _grouped(structure, raw, unique)
 
 
 def hops_between_ions(structure: Structure, element: str, cutoff_A: float = CUTOFF_A, unique: bool = True) -> list[Hop]:

@@ -11,7 +11,7 @@ from simkit.arrays import Floats, Integers
 from simkit.build.layering import Layering, find_layers
 from simkit.build.stacking import Slab, Stack
 from simkit.errors import InputError
-from simkit.structure import Structure
+from simkit.structure import Structure, require_structure
 
 MINIMUM_ORDER = 0.5
 """Below this order parameter a slab is neither of the two octahedral ones."""
@@ -79,6 +79,7 @@ def classify(structure: Structure) -> Classification:
 
     Raises InputError where the structure is not a stack of octahedral MO2 slabs.
     """
+    require_structure(structure)
     layering = find_layers(structure)
     frame = _frame(structure.cell)
     flat = (structure.positions + layering.images[:, None] * structure.cell[2]) @ frame[:2].T

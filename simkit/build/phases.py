@@ -61,7 +61,7 @@ class Block:
 
     def __post_init__(self) -> None:
         if self.phase not in PHASES:
-            raise InputError(f"phase {self.phase!r} is unknown; {nearest(str(self.phase), PHASES)}")
+            raise InputError(f"phase {self.phase!r} is unknown; allowed: {', '.join(PHASES)}.")
         _require_multiple(self.phase, self.gaps)
         if self.alkali not in ALKALI:
             raise InputError(f"alkali {self.alkali!r} is not offered; choose one of {', '.join(ALKALI)}.")

@@ -30,8 +30,9 @@ def show(name: Name, trust: Trust = None, device: Device = "auto") -> None:
     card = potential.load(name, device=device, trust=trust).card if known is None else known
     typer.echo(f"{card.name}: {card.summary}")
     elements = "decided by the calculator" if card.elements is None else ", ".join(card.elements)
+    cutoff = "-" if card.cutoff_A is None else f"{card.cutoff_A:.2f} A"
     facts = {
-        "kind": card.kind, "elements": elements, "cutoff": f"{card.cutoff_A} A", "dtype": card.dtype,
+        "kind": card.kind, "elements": elements, "cutoff": cutoff, "dtype": card.dtype,
         "device": card.device, "atomic virials": "yes" if card.virials else "no", "licence": card.licence,
         "source": card.source, "sha256": card.sha256,
     }  # fmt: skip

@@ -84,7 +84,7 @@ def require_free(out: Path) -> None:
 
 
 def build_command(
-    study_file: Annotated[Path, typer.Argument(help="Study file; only its [structure] and seed are used.")],
+    study_file: Annotated[Path, typer.Argument(help="Study file; only its structure table and seed are used.")],
     out: Out = Path("cell"),
     set_: Assignments = None,
 ) -> None:

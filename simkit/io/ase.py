@@ -25,6 +25,13 @@ def from_ase(atoms: Atoms) -> Structure:
             f"the atoms carry {len(atoms.constraints)} ASE constraint(s), which simkit does not take over; "
             "remove them with atoms.set_constraint()."
         )
+    sites = atoms.info.get("occupancy", {}).values()
+    partial = [shares for shares in sites if len(shares) > 1 or min(shares.values()) < 1]
+    if partial:
+        raise InputError(
+            f"the atoms come from a file with partly occupied sites ({partial[0]} on one), which ASE has filled "
+            "whole; make an ordered cell first (simkit.build decorates layered phases by composition)."
+        )
     if len(atoms) and atoms.cell.rank < 3:
         raise InputError(
             f"the cell is singular: {atoms.cell.rank} of 3 vectors; set all three (vacuum included) "

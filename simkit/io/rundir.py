@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import re
 import time
+import tomllib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,14 +21,19 @@ from simkit.io.atomic import write_atomic
 Value = TypeVar("Value")
 STUDY_FILE = "study.toml"
 IDENTITY_FILE = "identity.json"
+LOCK_FILE = ".lock"
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """One study on disk; `key` ties every saved step to the settings and the model it was made with."""
+    """One study on disk; `key` ties every saved step to the settings and the model it was made with.
+
+    `lock` is the open lock file while this process writes here; it is freed when the process ends, however it ends.
+    """
 
     path: Path
     key: str
+    lock: Lock | None = None
 
     def log(self, event: str, **facts: Any) -> None:
         """Append one line of JSON to log.jsonl."""
@@ -83,11 +91,42 @@ def open_run(path: str | Path, study_toml: str, identity: dict[str, Any], resume
     if path.exists() and any(path.iterdir()):
         _check_same(path, study_toml, resume)
         _check_identity(run, identity)
-        return run
+        return replace(run, lock=_locked(path))
     path.mkdir(parents=True, exist_ok=True)
     run.write_json(IDENTITY_FILE, identity)
     run.write_bytes(STUDY_FILE, study_toml.encode())
-    return run
+    return replace(run, lock=_locked(path))
+
+
+class Lock:
+    """An exclusive lock on a file, held until `close`, the end of this object or of the process."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Free the lock."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _locked(path: Path) -> Lock:
+    """The lock of a run directory. Raises InputError when another process holds it."""
+    try:
+        return Lock(path / LOCK_FILE)
+    except BlockingIOError:
+        raise InputError(
+            f"--out {path} is in use: another process is running this study. Wait for it, or stop it."
+        ) from None
 
 
 def _sweep(path: Path) -> None:
@@ -99,6 +138,8 @@ def _sweep(path: Path) -> None:
 
 
 def _check_identity(run: RunDirectory, identity: dict[str, Any]) -> None:
+    if not (run.path / IDENTITY_FILE).exists():
+        raise InputError(f"--out {run.path} was made by another version of simkit; name another folder, or remove it.")
     old = run.read_json(IDENTITY_FILE)
     changed = [f"{name} was {old.get(name)!r}, is {identity.get(name)!r}" for name in {**old, **identity}]
     changed = [
@@ -117,11 +158,32 @@ def _check_same(path: Path, study_toml: str, resume: bool) -> None:
         raise InputError(f"--out {path} holds other files and no simkit study; name an empty or new folder.")
     old = study.read_text(encoding="utf-8")
     if old != study_toml:
-        changed = sorted(set(study_toml.splitlines()) ^ set(old.splitlines()))
-        shown = "; ".join(line for line in changed[:4] if line.strip())
-        raise InputError(f"--out {path} already holds another study (they differ in: {shown}). Name another folder.")
+        raise InputError(
+            f"--out {path} already holds another study ({_difference(old, study_toml)}). Name another folder."
+        )
     if not resume:
         raise InputError(f"--out {path} already holds this study; add --resume to take it up, or name another folder.")
+
+
+def _difference(old: str, new: str) -> str:
+    """The first keys in which two studies differ, with both values."""
+    try:
+        there, here = _flat(tomllib.loads(old)), _flat(tomllib.loads(new))
+    except tomllib.TOMLDecodeError:
+        return "its study.toml cannot be read"
+    keys = [key for key in {**there, **here} if there.get(key) != here.get(key)]
+    words = [f"{key}: {there.get(key, 'absent')} there, {here.get(key, 'absent')} here" for key in keys]
+    return "; ".join(words[:3]) + (f"; and {len(words) - 3} more" if len(words) > 3 else "")
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(value, dict):
+        return {
+            k: v for name, item in value.items() for k, v in _flat(item, f"{prefix}.{name}" if prefix else name).items()
+        }
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return {k: v for n, item in enumerate(value) for k, v in _flat(item, f"{prefix}.{n}").items()}
+    return {prefix: value}
 
 
 def file_name(label: str) -> str:

@@ -96,13 +96,6 @@ def barrier_figure(curves: Sequence[BarrierCurve], title: str = "") -> Figure:
                 markeredgecolor="white",
                 zorder=3,
             )
-            top = int(np.argmax(curve.curve_energies_eV))
-            axes.annotate(
-                f"{curve.forward_eV:.2f}" if curve.forward_eV >= 0.1 else f"{curve.forward_eV:.3f}",
-                (curve.curve_distances_A[top], curve.curve_energies_eV[top]),
-                xytext=(0, 7), textcoords="offset points",
-                ha="center", color=colour, fontweight="bold", fontsize=8.5,
-            )  # fmt: skip
         axes.axhline(0, color="#999999", linewidth=0.8)
         axes.margins(y=0.14)
         axes.set(xlabel="path length (Å)", ylabel="energy (eV)", title=title)

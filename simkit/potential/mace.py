@@ -156,7 +156,7 @@ def load_trusted(path: Path, trust: str | None, card: Card, place: Place) -> MAC
         raise UntrustedFileError(
             f"{path.name} is a pickle, and loading a pickle runs whatever program it holds. If you know where it "
             f"comes from, say so by name: potential.load('mace:{path}', trust='{path.name}') (or its sha256 "
-            f"{digest}), or write 'mace:{path}?trust={path.name}'. Then convert it once to simkit's safe format "
+            f"{digest}), on the command line --trust {path.name}. Then convert it once to simkit's safe format "
             "with potential.save_safe and load that as 'simkit:...'."
         )
     return MACEPotential(unpickle(content, path), replace(card, sha256=digest), place)

@@ -19,7 +19,7 @@ from simkit.solve.loop import Hooks, Observer
 from simkit.solve.outcome import Outcome
 from simkit.solve.precondition import Springs
 from simkit.solve.stepper import Stepper
-from simkit.structure import Structure
+from simkit.structure import Structure, require_structure
 from simkit.units import EV_PER_A3_IN_GPA
 
 STEPPERS: tuple[str, ...] = ("fire", "lbfgs")
@@ -86,6 +86,8 @@ def prepare_relaxation(
     settings = RelaxSettings() if settings is None else settings
     if isinstance(structures, Structure) or not len(structures):
         raise InputError("relax takes a list of at least one structure; write relax([structure], ...)[0].")
+    for item in structures:
+        require_structure(item)
     free_entries(cell)
     for name, value in (("fmax_eV_per_A", fmax_eV_per_A), ("stress_max_GPa", settings.stress_max_GPa)):
         if not value > 0:

@@ -14,6 +14,7 @@ import pytest
 import spglib
 from ase import Atoms
 from ase.constraints import FixAtoms
+from ase.spacegroup import crystal
 from pymatgen.core import Lattice
 from pymatgen.core import Structure as PymatgenStructure
 
@@ -228,3 +229,12 @@ def test_write_refusals(structure, tmp_path):
 
 def test_written_files_are_ordinary_files(structure, tmp_path):
     assert stat.S_ISREG(io.write(tmp_path / "a.cif", structure).stat().st_mode)
+
+
+def test_partly_occupied_sites_that_ase_filled_whole_are_refused():
+    atoms = crystal(["Na", "Cl"], [(0, 0, 0), (0.5, 0.5, 0.5)], spacegroup=225, cellpar=[5.64] * 3 + [90] * 3)
+    atoms.info["occupancy"] = {"0": {"Na": 0.5}, "1": {"Cl": 1.0}}
+    with pytest.raises(InputError, match="partly occupied"):
+        io.from_ase(atoms)
+    atoms.info["occupancy"] = {"0": {"Na": 1.0}, "1": {"Cl": 1.0}}
+    assert len(io.from_ase(atoms)) == 8

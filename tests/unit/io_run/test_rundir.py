@@ -45,3 +45,17 @@ def test_labels_become_plain_file_names(tmp_path):
     run = open_run(tmp_path, STUDY, {}, resume=False)
     run.step("gliding P2/O3 (2)", lambda: 1)
     assert (tmp_path / "steps" / "gliding-P2-O3-2.npz").exists()
+
+
+def test_two_processes_never_share_a_run(tmp_path):
+    first = open_run(tmp_path, STUDY, {}, resume=False)
+    with pytest.raises(InputError, match="in use"):
+        open_run(tmp_path, STUDY, {}, resume=True)
+    first.lock.close()
+    open_run(tmp_path, STUDY, {}, resume=True)
+
+
+def test_studies_that_differ_are_told_apart_by_key(tmp_path):
+    open_run(tmp_path, "[migration]\nimages = 3\n", {}, resume=False)
+    with pytest.raises(InputError, match=r"migration\.images: 3 there, 5 here"):
+        open_run(tmp_path, "[migration]\nimages = 5\n", {}, resume=True)
