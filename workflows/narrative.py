@@ -183,7 +183,8 @@ def _migration(found: Findings) -> dict:
     }  # fmt: skip
     words = (
         "One representative hop into a single vacancy for each phase, inside it and at the interface (where a gallery "
-        "shares a slab with the other phase), in the intergrowth and in each phase alone. Both ends were relaxed at the cell of the "
+        "shares a slab with the other phase), in the intergrowth and in each phase alone. Both ends "
+        "were relaxed at the cell of the "
         "structure; the path is a climbing nudged elastic band, converged by the climbing image's force and the "
         "change of the barrier. Paths through a second vacancy, often lower in O3, were not looked for. A hop marked "
         "spontaneous has one end that falls into the other. Where the "
