@@ -48,7 +48,7 @@ def _lead(found: Findings) -> str:
 
 def _warnings(found: Findings) -> list[str]:
     words = list(found.problems)
-    words += [w[:1].upper() + w[1:] for w in found.model.report.warnings]
+    words += [w[:1].upper() + w[1:].replace(" A ", " Å ") for w in found.model.report.warnings]
     return words
 
 
@@ -197,7 +197,7 @@ def _migration(found: Findings) -> dict:
 
 def _gliding(found: Findings) -> dict:
     rows = [
-        [w["name"], w["mode"], w["gallery"], f"{w['kind']} → {w['becomes']}", w["unstable_J_per_m2"],
+        [w["name"], w["mode"], w["gallery"], f"{w['kind']}\u00a0→\u00a0{w['becomes']}", w["unstable_J_per_m2"],
          w["unstable_meV_per_fu"], w["next_letter_J_per_m2"], w["ideal_shear_stress_GPa"],
          "converged" if w["converged"] else "not converged"]
         for profile in found.gliding.profiles for w in numbers.ways(profile)
