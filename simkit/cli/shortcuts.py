@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -60,12 +60,14 @@ def prepared(asked: Asked, model: type[config.Record]) -> Iterator[tuple]:
     loaded = potential.load(asked.potential, device=asked.device, trust=asked.trust)
     for structure in structures.values():
         check_elements(structure.numbers, loaded.card)
+    made = not asked.out.exists()
     asked.out.mkdir(parents=True, exist_ok=True)
     try:
         with watching(Console(stderr=True)) as watch:
             yield settings, loaded, structures, Hooks(watch=watch)
     except InputError:
-        asked.out.rmdir()
+        if made:
+            asked.out.rmdir()
         raise
 
 
@@ -129,10 +131,7 @@ def neb_command(
     with prepared(asked, migration.Config) as (settings, loaded, structures, hooks):
         result = migration.run(settings, loaded, structures, hooks)
     for hop in result.hops:
-        barrier = (
-            "" if hop.path is None else f" barrier {hop.path.barrier_eV:.3f} eV, back {hop.path.reverse_barrier_eV:.3f}"
-        )
-        typer.echo(f"{hop.name} ({hop.sites}): {hop.status}{barrier}")
+        typer.echo(hop_line(numbers.hop(hop)))
         if hop.path is not None:
             energies = [{"energy_eV": float(energy)} for energy in hop.path.energies_eV]
             io.write(out / f"{io.file_name(hop.name)}.extxyz", hop.path.images, energies)
@@ -154,11 +153,7 @@ def glide_command(
         result = gliding.run(settings, loaded, structures, hooks)
     ways = [way for profile in result.profiles for way in numbers.ways(profile)]
     for way in ways:
-        turns = f"{way['kind']} to {way['becomes']}"
-        typer.echo(
-            f"{way['name']} {way['mode']} {turns}: unstable {way['unstable_J_per_m2']:.4f} J/m2, "
-            f"there {way['next_letter_J_per_m2']:.4f}"
-        )
+        typer.echo(way_line(way))
     write_json(out / "gliding.json", ways)
     raise typer.Exit(0 if all(profile.converged for profile in result.profiles) else 1)
 
@@ -185,6 +180,21 @@ def stress_command(  # noqa: PLR0913 (one option each)
         io.write(out / f"{name}.extxyz", measure.with_stress(mapped.structure, mapped.field))
         typer.echo(f"{name}: von Mises of the smoothed {mapped.field.shown_name} field, mean {mapped.mean_GPa:.3f} GPa")
     write_json(out / "stress.json", {name: numbers.stress_of(m) for name, m in result.maps.items()})
+
+
+def hop_line(hop: Mapping[str, Any]) -> str:
+    """One hop of `numbers.hop` in words; a path that did not converge has no barrier to be quoted."""
+    known = hop["barrier_eV"] is not None
+    barrier = f", barrier {hop['barrier_eV']:.3f} eV, back {hop['reverse_barrier_eV']:.3f}" if known else ""
+    return f"{hop['name']} ({hop['sites']}): {hop['status']}{barrier}"
+
+
+def way_line(way: Mapping[str, Any]) -> str:
+    """One way of `numbers.ways` in words; energies of points that did not converge are not quoted."""
+    words = f"{way['name']}, {way['mode']}, {way['kind']} to {way['becomes']}: "
+    if not way["converged"]:
+        return words + "not converged"
+    return words + f"unstable {way['unstable_J_per_m2']:.4f} J/m2, there {way['next_letter_J_per_m2']:.4f}"
 
 
 def write_json(path: Path, value: object) -> None:

@@ -39,7 +39,7 @@ def anneal(occupied: np.ndarray, repulsion: Floats, site_energy: Floats, draws: 
 
 
 @njit(cache=True)
-def _walk(places, pairs, state, draws, heat, best):  # pragma: no cover (compiled)
+def _walk(places, pairs, state, draws, heat, best):
     filled, empty = places
     pair, forbidden = pairs
     field, blocked = state

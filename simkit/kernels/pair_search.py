@@ -81,7 +81,7 @@ def _binned(home: Floats, bins: Integers) -> tuple[Integers, Integers]:
 
 
 @njit(cache=True)
-def _search(points, cell, table, rule, cursor, out):  # pragma: no cover (compiled)
+def _search(points, cell, table, rule, cursor, out):
     centres, where = points
     box, order, starts, bins, reach = table
     cutoff, own = rule

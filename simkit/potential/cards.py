@@ -12,11 +12,6 @@ from simkit.potential.card import Card
 FOLDER = "simkit.potentials"
 
 
-def names() -> list[str]:
-    """Names of all cards in the folder, sorted."""
-    return sorted(card.name for card in all_cards().values())
-
-
 def all_cards() -> dict[str, Card]:
     """Cards by name. Raises CorruptFileError when one cannot be read."""
     found = {}

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from simkit import cli
+from simkit.cli.shortcuts import hop_line, way_line
 
 
 def call(monkeypatch, capsys, *words):
@@ -63,3 +64,12 @@ def test_a_folder_that_may_not_be_made_is_one_line(monkeypatch, capsys, tmp_path
     code, _, err = call(monkeypatch, capsys, "run", tiny, "--out", tmp_path / "file" / "sub")
     assert code in (2, 74)
     assert len(err.strip().splitlines()) == 1
+
+
+def test_numbers_that_did_not_converge_are_not_quoted():
+    hop = {"name": "O3 alone", "sites": "oct-oct", "status": "not converged", "barrier_eV": None}
+    assert hop_line(hop) == "O3 alone (oct-oct): not converged"
+    good = {**hop, "status": "converged", "barrier_eV": 0.5, "reverse_barrier_eV": 0.4}
+    assert "barrier 0.500 eV, back 0.400" in hop_line(good)
+    way = {"name": "P2 alone", "mode": "held", "kind": "P2", "becomes": "O2u", "converged": False}
+    assert way_line({**way, "unstable_J_per_m2": 0.1, "next_letter_J_per_m2": 0.1}).endswith("not converged")
