@@ -38,6 +38,12 @@ RADII_A: Mapping[str, Mapping[int, float]] = MappingProxyType(
 )
 """Octahedral ionic radii, A (Shannon, Acta Cryst. A 32, 751, 1976), of the valences a slab metal may take."""
 
+ANION_VALENCE: Mapping[str, int] = MappingProxyType({"O": -2, "S": -2, "F": -1})
+"""Formal valence of the anions a slab may hold."""
+
+ION_VALENCE: Mapping[str, int] = MappingProxyType({"Li": 1, "Na": 1, "K": 1, "Mg": 2, "Ca": 2, "Zn": 2})
+"""Formal valence of the ions a gallery may hold."""
+
 OXIDATION_ORDER: tuple[tuple[str, int], ...] = (
     *(("Ti", 4), ("V", 4), ("V", 5), ("Mn", 3), ("Fe", 3), ("Co", 3), ("Mn", 4), ("Ru", 4)),
     *(("Ni", 3), ("Ir", 5), ("Co", 4), ("Ni", 4), ("Ru", 5), ("Cu", 3), ("Fe", 4), ("Cr", 4)),
@@ -49,6 +55,12 @@ def require_metal(symbol: str) -> None:
     """Raise InputError unless the symbol is a slab metal with known valences."""
     if symbol not in RADII_A:
         raise InputError(f"metal {symbol!r} has no valence table here; {nearest(str(symbol), RADII_A)}")
+
+
+def require_dopant(symbol: str) -> None:
+    """Raise InputError unless the symbol is a cation with known valences, on whatever site."""
+    if symbol not in RADII_A and symbol not in ION_VALENCE:
+        raise InputError(f"cation {symbol!r} has no valence here; {nearest(str(symbol), [*RADII_A, *ION_VALENCE])}")
 
 
 def window(counts: Mapping[str, int]) -> tuple[float, float]:
