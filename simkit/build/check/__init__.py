@@ -1,0 +1,1 @@
+"""Checks of built and relaxed cells."""

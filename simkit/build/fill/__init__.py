@@ -1,0 +1,1 @@
+"""Who sits where: counts, arrangements, ion order."""

@@ -1,0 +1,1 @@
+"""Boundaries between phases side by side in the plane of shared slabs."""

@@ -1,0 +1,1 @@
+"""Domains, particles and twins."""

@@ -1,0 +1,1 @@
+"""Tunnel phase blocks and layered | tunnel interfaces."""
