@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = ("potential_floor", "relax_calls", "neb_calls", "binning")
+NAMES = ("potential_floor", "relax_calls", "neb_calls", "binning", "build_cells")
 
 
 def main() -> int:

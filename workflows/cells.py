@@ -7,65 +7,27 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from pydantic import Field, field_validator
 
 from simkit import build
 from simkit.arrays import Floats
-from simkit.config import Section
 from simkit.errors import InputError
 from simkit.structure import Structure
+from simkit.workflows.structures import StackConfig
 
 LARGEST_PHASE_CELL = 12
 """Galleries tried when looking for the smallest cell of one phase that closes without shear."""
 
 
-class BlockConfig(Section):
-    """One block: phase, number of galleries, metals by fraction, alkali and its content per metal."""
-
-    phase: str
-    gaps: int = Field(gt=0)
-    metals: dict[str, float]
-    alkali: str = "Na"
-    content: float | list[float] = 1.0
-    sites: str = "auto"
-
-
-class StructureConfig(Section):
-    """The cell: blocks from below, in-plane repeats, how strain is shared, and the largest strain accepted."""
-
-    blocks: list[BlockConfig] = Field(min_length=1)
-    repeats: list[int] | list[list[int]] = Field(default_factory=lambda: [3, 3])
-    strain: str = "equal"
-    max_strain_percent: float = Field(default=4.0, gt=0)
-    closure: str = "auto"
-
-    @field_validator("repeats")
-    @classmethod
-    def _square(cls, repeats: list) -> list:
-        rows = [row if isinstance(row, list) else [row] for row in repeats]
-        if len(rows) != 2 or any(len(row) != len(rows[0]) or len(row) > 2 for row in rows):
-            raise ValueError("give two counts, as [3, 3], or a 2 x 2 matrix, as [[2, 1], [1, 2]]")
-        return repeats
-
-
-def blocks_of(config: StructureConfig, heights: Mapping[str, build.Heights] | None = None) -> list[build.Block]:
+def blocks_of(config: StackConfig, heights: Mapping[str, build.Heights] | None = None) -> list[build.Block]:
     """The blocks, with the heights of their phases where they are known."""
     names = phase_names(config)
     return [
-        build.Block(
-            block.phase,
-            block.gaps,
-            metals=block.metals,
-            alkali=block.alkali,
-            content=block.content,
-            sites=block.sites,
-            heights=None if heights is None else heights[name],
-        )
+        block.block(None if heights is None else heights[name])
         for name, block in zip(names, config.blocks, strict=True)
     ]
 
 
-def phase_names(config: StructureConfig) -> list[str]:
+def phase_names(config: StackConfig) -> list[str]:
     """One name per block; blocks of one phase and one composition share theirs."""
     kinds = [block.model_copy(update={"gaps": 1}) for block in config.blocks]
     names = []
@@ -76,18 +38,12 @@ def phase_names(config: StructureConfig) -> list[str]:
     return names
 
 
-def intergrowth(config: StructureConfig, seed: int, heights: Mapping[str, build.Heights] | None = None) -> build.Model:
+def intergrowth(config: StackConfig, seed: int, heights: Mapping[str, build.Heights] | None = None) -> build.Model:
     """The cell of a study, from starting heights or from those harvested of relaxed phases."""
-    blocks = blocks_of(config, heights)
-    settings = build.Settings(closure=config.closure)
-    if len(blocks) == 1:
-        return build.bulk(
-            blocks[0], config.repeats, seed, max_strain_percent=config.max_strain_percent, settings=settings
-        )
-    return build.intergrowth(blocks, config.repeats, config.strain, seed, config.max_strain_percent, settings)
+    return config.built(seed, None if heights is None else [heights[name] for name in phase_names(config)])
 
 
-def phase_cells(config: StructureConfig, seed: int) -> dict[str, build.Model]:
+def phase_cells(config: StackConfig, seed: int) -> dict[str, build.Model]:
     """Each distinct phase alone, in the smallest cell of at least two galleries that closes without shear."""
     cells = {}
     for name, block in zip(phase_names(config), blocks_of(config), strict=True):
@@ -97,7 +53,7 @@ def phase_cells(config: StructureConfig, seed: int) -> dict[str, build.Model]:
     return cells
 
 
-def named(model: build.Model, config: StructureConfig) -> build.Model:
+def named(model: build.Model, config: StackConfig) -> build.Model:
     """The model with its "phase" columns in the names of `phase_names`, so that two P2 of a study stay apart."""
     return replace(model, structure=_named(model.structure, phase_names(config)))
 
@@ -127,18 +83,17 @@ def area_A2(structure: Structure) -> float:
 
 
 def _alone(block: build.Block) -> build.Block:
-    period = len(build.PHASES[block.phase])
+    names = block.gap_names[: block.period]
     content = block.content if isinstance(block.content, float) else float(np.mean(block.content))
-    for gaps in range(max(2, period), LARGEST_PHASE_CELL + 1):
-        if gaps % period == 0 and _closes(block.phase, gaps):
+    for gaps in range(max(2, len(names)), max(LARGEST_PHASE_CELL, 6 * len(names)) + 1):
+        if gaps % len(names) == 0 and _closes(names * (gaps // len(names))):
             return replace(block, gaps=gaps, content=content)
     raise InputError(f"no cell of phase {block.phase} of up to {LARGEST_PHASE_CELL} galleries closes without shear.")
 
 
-def _closes(phase: str, gaps: int) -> bool:
-    period = len(build.PHASES[phase])
+def _closes(gaps: list[str]) -> bool:
     try:
-        build.Stack.from_gaps(list(build.PHASES[phase]) * (gaps // period), closure="strict")
+        build.Stack.from_gaps(gaps, closure="strict")
     except InputError:
         return False
     return True

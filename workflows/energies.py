@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from simkit import measure, solve
 from simkit.structure import Structure
-from simkit.workflows.cells import StructureConfig, area_A2, phase_names
+from simkit.workflows.cells import area_A2, phase_names
+from simkit.workflows.structures import StackConfig
 
 COMPARABLE = ("free", "c")
 """Cells whose normal is relaxed, so that the strained phases are fair references."""
@@ -16,7 +17,7 @@ EQUAL_COUNT = 1e-6
 
 
 def against_phases(
-    config: StructureConfig,
+    config: StackConfig,
     whole: solve.Outcome,
     strained: Mapping[str, solve.Outcome],
     phases: Mapping[str, solve.Outcome],
@@ -32,7 +33,7 @@ def against_phases(
     return measure.intergrowth_energies(whole.evaluation.energy, shares, area_A2(whole.structure))
 
 
-def obstacle(config: StructureConfig, cell: str, whole: Structure, phases: Mapping[str, solve.Outcome]) -> str:
+def obstacle(config: StackConfig, cell: str, whole: Structure, phases: Mapping[str, solve.Outcome]) -> str:
     """Why these energies cannot be given, as a sentence; empty when they can."""
     if len(phases) < 2:
         return "A cell of one phase has no interface."
@@ -54,7 +55,7 @@ def obstacle(config: StructureConfig, cell: str, whole: Structure, phases: Mappi
     )
 
 
-def _units(config: StructureConfig, whole: Structure) -> dict[str, float]:
+def _units(config: StackConfig, whole: Structure) -> dict[str, float]:
     """Metals of the cell that belong to each phase."""
     per_gallery = _metals(whole) / sum(block.gaps for block in config.blocks)
     units: dict[str, float] = {}

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from simkit import build, measure, plot
+from simkit.errors import InputError
 from simkit.structure import Structure
 from simkit.units import EV_PER_A3_IN_GPA
 from simkit.workflows import gliding
 from simkit.workflows.findings import Findings
 
+METALS_BETWEEN = ("M", "RS", "tet")
+"""Site tags of metals between slabs."""
 SCALE_PERCENTILE = 98.0
 """The colour scale of stress maps ends at this percentile over all panels, so that one atom cannot wash it out."""
 
@@ -33,12 +36,38 @@ def structure(cell: Structure, title: str) -> object:
     return plot.structure_figure(cell, gallery_names(cell), title=title)
 
 
+def cell(structure: Structure, title: str) -> object:
+    """Side view of any built cell; galleries are named where the whole cell is one stack of slabs."""
+    return plot.structure_figure(structure, _names(structure), title=title)
+
+
+def _names(structure: Structure) -> list[tuple[float, str]]:
+    """Galleries of a cell whose slabs each belong to one phase; nothing for domains side by side and other shapes."""
+    tags = structure.tags
+    slabs = [structure.layers == j for j in set(structure.layers.tolist()) - {-1}]
+    if not slabs or "phase" not in tags or any(len(set(tags["phase"][slab])) > 1 for slab in slabs):
+        return []
+    try:
+        return gallery_names(structure)
+    except InputError:
+        return []
+
+
 def gallery_names(cell: Structure) -> list[tuple[float, str]]:
     """Height of the middle of each gallery along the normal, A, and its name."""
     found = build.classify(cell)
     heights, period = found.layering.heights_A, found.height_A
     middles = heights[:, 2] + 0.5 * found.gallery_heights_A
-    return [(float(z % period), name) for z, name in zip(middles, found.stack.gaps(), strict=True)]
+    names = [_filled(cell, j) or name for j, name in enumerate(found.stack.gaps())]
+    return [(float(z % period), name) for z, name in zip(middles, names, strict=True)]
+
+
+def _filled(cell: Structure, gallery: int) -> str:
+    """Phase of a gallery that holds metals, as in spinel; nothing for one of alkali ions."""
+    if not {"gallery", "phase", "site"} <= set(cell.tags):
+        return ""
+    metals = (cell.tags["gallery"] == gallery) & np.isin(cell.tags["site"], METALS_BETWEEN)
+    return str(cell.tags["phase"][metals][0]) if metals.any() else ""
 
 
 def barriers(found: Findings) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simkit import build, measure, solve
+from simkit.build.stacking import RULES
 from simkit.structure import Structure
 from simkit.workflows import gliding, migration, stress
 
@@ -63,7 +64,10 @@ class Findings:
 
 
 def foreign_galleries(phase: str, structure: Structure) -> list[str]:
-    """Galleries of a structure that do not belong to a phase, by the name it has in a study ("P2", "P2 (2)")."""
-    pattern = set(build.PHASES[phase.split(" ")[0]])
+    """Galleries of a structure that do not belong to a phase, by the name it has in a study ("P2", "P2 (2)").
+
+    A phase that a block made up by a pattern of its own may hold any gallery.
+    """
+    pattern = set(build.PHASES.get(phase.split(" ")[0], RULES))
     pattern |= {"O2u", "O2l"} if pattern & {"O2u", "O2l"} else set()
     return sorted(set(build.classify(structure).stack.gaps()) - pattern)

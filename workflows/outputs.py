@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simkit import build, io, measure, plot, report
+from simkit import io, measure, plot, report
 from simkit.io.rundir import RunDirectory, file_name
 from simkit.potential.card import Card
 from simkit.structure import Structure
@@ -34,19 +34,6 @@ def write_stopped(directory: RunDirectory, name: str, structure: Structure) -> N
 def page(directory: RunDirectory) -> Path:
     """Write report.html from what `write` left."""
     return report.write_report(directory)
-
-
-def write_model(directory: Path, model: build.Model, title: str) -> None:
-    """Write a built cell: CIF, extended XYZ, picture, text report and recipe."""
-    directory.mkdir(parents=True, exist_ok=True)
-    io.write(directory / "cell.extxyz", model.structure)
-    io.write(directory / "cell.cif", model.structure)
-    figure = figures.structure(model.structure, title)
-    io.write_atomic(directory / "cell.png", plot.png_bytes(figure))
-    io.write_atomic(directory / "report.txt", (model.report.text() + "\n").encode())
-    run = RunDirectory(directory, "")
-    run.write_json("report.json", model.report.to_dict())
-    run.write_json("recipe.json", model.recipe)
 
 
 def _structures(directory: RunDirectory, found: Findings) -> None:

@@ -6,40 +6,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tomli_w
-from pydantic import Field
 
 from simkit import build, io, potential, solve
-from simkit.config import Section
+from simkit.build.phases import DECORATED
+from simkit.config import checked
 from simkit.errors import InputError, Stopped
 from simkit.io.record import git_commit, versions
 from simkit.potential.base import Evaluation, Potential, check_elements
 from simkit.structure import Structure
 from simkit.workflows import energies, gliding, migration, outputs, relax, stress
-from simkit.workflows.cells import StructureConfig, intergrowth, named, phase_cells, phase_names, strained_to
+from simkit.workflows.cells import blocks_of, intergrowth, named, phase_cells, phase_names, strained_to
 from simkit.workflows.common import QUIET, Hooks
 from simkit.workflows.findings import Findings, foreign_galleries
 from simkit.workflows.gliding import Config as GlidingConfig
 from simkit.workflows.ledger import Ledger
 from simkit.workflows.migration import Config as MigrationConfig
-from simkit.workflows.relax import Config as RelaxConfig
 from simkit.workflows.stress import Config as StressConfig
+from simkit.workflows.structures import Request, StackConfig, kind_of
 
 OUTCOMES = (solve.Outcome, Evaluation)
 
 
-class Config(Section):
+class Config(Request):
     """A study: what to build, with which potential, and the settings of each step."""
 
-    name: str = "study"
-    seed: int = Field(default=0, ge=0)
-    potential: str = "default"
-    dtype: Literal["float32", "float64"] = "float32"
-    device: str = "auto"
-    structure: StructureConfig
-    relax: RelaxConfig = RelaxConfig()
+    structure: StackConfig
     migration: MigrationConfig = MigrationConfig()
     gliding: GlidingConfig = GlidingConfig()
     stress: StressConfig = StressConfig()
@@ -62,6 +56,25 @@ class Result:
 def template() -> str:
     """The study file that `simkit init` writes."""
     return resources.files("simkit.workflows").joinpath("configs", "template.toml").read_text(encoding="utf-8")
+
+
+def settings(data: Mapping[str, Any]) -> Config:
+    """The settings of a study file. Raises InputError with one line per mistake, and for cells that are no stack."""
+    kind = kind_of(data)
+    if kind != "stack":
+        raise InputError(
+            f"structure.kind = {kind!r}: a study compares a stack with its phases alone, so it runs on stacks only. "
+            "Build this cell with `simkit build FILE --relax`, then take `simkit neb`, `glide` or `stress` to "
+            "relaxed.extxyz."
+        )
+    settings = checked(Config, data)
+    filled = [block.phase for block in settings.structure.blocks if block.phase in DECORATED]
+    if filled:
+        raise InputError(
+            f"phase {filled[0]!r}: a study slides galleries and moves their ions, and this phase has metals there. "
+            "Build the cell with `simkit build FILE --relax`, then take `simkit neb` or `stress` to relaxed.extxyz."
+        )
+    return settings
 
 
 def run(
@@ -90,7 +103,7 @@ def run(
         "simkit": versions()["simkit"],
         "commit": git_commit().removesuffix("+changes"),
     }
-    directory = io.open_run(out, tomli_w.dumps(config.model_dump()), identity, resume)
+    directory = io.open_run(out, tomli_w.dumps(config.model_dump(exclude_none=True)), identity, resume)
     ledger = Ledger(directory, counted)
     ledger.open(config.name, config.seed, command, loaded.card.device)
     return _Study(config, counted, ledger, Hooks(directory.step, hooks.watch)).run()
@@ -99,7 +112,7 @@ def run(
 def _checked_cells(config: Config) -> list[Structure]:
     """Every cell of the study from starting heights. Raises InputError for what could only fail later."""
     whole = intergrowth(config.structure, config.seed).structure
-    alkali = sorted({block.alkali for block in config.structure.blocks})
+    alkali = sorted({block.alkali for block in blocks_of(config.structure)})
     if config.migration.sites == "galleries" and config.migration.ion not in alkali:
         raise InputError(f"migration.ion = {config.migration.ion!r}: the galleries hold {', '.join(alkali)}; name one.")
     count = sum(block.gaps for block in config.structure.blocks)
@@ -167,7 +180,8 @@ class _Study:
                     f"phase {name} turned into galleries of kind {', '.join(kinds)} when relaxed alone: with this "
                     "potential it is not stable at this composition."
                 )
-        heights = {name: build.harvest(outcome.structure) for name, outcome in phases.items()}
+        blocks = dict(zip(phase_names(self.config.structure), blocks_of(self.config.structure), strict=True))
+        heights = {name: build.harvest(o.structure, blocks[name].distorted) for name, o in phases.items()}
         return named(intergrowth(self.config.structure, self.config.seed, heights), self.config.structure)
 
     def _relaxed(self, cell: build.Model) -> solve.Outcome:
@@ -178,7 +192,7 @@ class _Study:
         settings = self.config.relax.model_copy(update={"cell": "c"})
         return self._usable("strained-phases", settings, cells)
 
-    def _usable(self, name: str, settings: RelaxConfig, cells: Mapping[str, Structure]) -> dict[str, solve.Outcome]:
+    def _usable(self, name: str, settings: relax.Config, cells: Mapping[str, Structure]) -> dict[str, solve.Outcome]:
         """Relaxed cells, saved. A broken one is written to structures/ and raises Stopped; nothing broken is saved."""
 
         def compute() -> dict[str, solve.Outcome]:

@@ -7,16 +7,25 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
+from simkit.arrays import Integers
 from simkit.build import checks
 from simkit.build.checks import Limits
-from simkit.build.decorate import ion_counts, metal_counts
+from simkit.build.decorated import owned
+from simkit.build.distort import heights_of_cell
+from simkit.build.fill.charges import part_problems
+from simkit.build.filling import Filling
 from simkit.build.geometry import Frame
 from simkit.build.heights import Heights, default_heights
-from simkit.build.phases import Block
+from simkit.build.occupy import candidates, occupy
+from simkit.build.phases import DECORATED, Block
 from simkit.build.plane import repeat_matrix
-from simkit.build.populate import populate
+from simkit.build.polytypes import SHAPES
 from simkit.build.report import Report
+from simkit.build.scaffold import Scaffold
+from simkit.build.sharing import common_plane, fitted
 from simkit.build.sites import Sites
+from simkit.build.spinel import decorated_heights
+from simkit.build.stacked import scaffold
 from simkit.build.stacking import Stack
 from simkit.build.summary import Plan, summarise
 from simkit.errors import InputError
@@ -29,19 +38,26 @@ class Settings:
 
     closure   "auto", "strict" or "shear" (`Stack.from_gaps`)
     a_A       in-plane lattice parameter to impose, A; None: from the strain mode
-    thinning  heights change by -thinning times the in-plane strain (2 C13 / C33); 0: unchanged
+    thinning  heights change by -thinning times the in-plane strain (2 C13 / C33); 0: unchanged; "elastic": by
+              each block's own elastic constants; None: "elastic" where the strain mode is, else 0
+    gallery_share  part of that change which the galleries take, 0 to 1; None: slab and gallery alike, or
+              `GALLERY_SHARE` where thinning is elastic
     limits    what the finished cell must keep
     """
 
     closure: str = "auto"
     a_A: float | None = None
-    thinning: float = 0.0
+    thinning: float | str | None = None
+    gallery_share: float | None = None
     limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A built cell: structure with layers and tags, its stack, blocks, report, candidate sites and recipe."""
+    """A built cell: structure with layers and tags, its stack, blocks, report, candidate sites and recipe.
+
+    scaffold  every site of the cell, filled or empty; atom_of (m,) [0, sites) -> [0, atoms), -1 where empty
+    """
 
     structure: Structure
     stack: Stack
@@ -49,6 +65,8 @@ class Model:
     report: Report
     sites: Sites
     recipe: dict
+    scaffold: Scaffold
+    atom_of: Integers
 
 
 def bulk(
@@ -81,7 +99,8 @@ def intergrowth(
 
     blocks   from below; the slab under a gallery belongs to that gallery's block
     repeats  (n1, n2) of the primitive hexagonal cell, or a 2 x 2 matrix (`ROOT3`, `orthogonal(n1, n2)`)
-    strain   common in-plane a: "equal" mean of the blocks, "thickness" weighted mean, "fix:k" that of block k
+    strain   common in-plane cell: "equal" mean of the blocks, "thickness" weighted mean, "fix:k" that of block k,
+             "elastic" least elastic energy in plane stress, with Poisson thinning (needs `Heights.elastic`)
     seed     draws metals and ions; the same seed gives the same cell bit for bit
     max_strain_percent  largest in-plane strain of a block
 
@@ -109,18 +128,21 @@ def _build(
     _require_arguments(blocks, seed, max_strain_percent)
     plan = _plan(blocks, repeats, strain, settings)
     checks.require(checks.strain_problems(plan.strains_percent, [b.phase for b in blocks], max_strain_percent))
-    metals = [counts for b in blocks for counts in metal_counts(b, plan.frame.cells)]
-    ions = [n for b in blocks for n in ion_counts(b, plan.frame.cells)]
-    checks.require(checks.charge_problems(metals, [n / plan.frame.cells for n in ions]))
-    structure, sites = populate(plan, metals, ions, seed)
-    found = checks.contacts(structure)
+    plan = owned(plan)
+    sites = scaffold(plan)
+    done = occupy(sites, seed)
+    structure = done.structure
+    filling = Filling.of(sites, structure, done.atom_of)
+    checks.require(part_problems(filling.parts, [b.phase for b in blocks]))
+    found = checks.contacts(structure, filling.kinds)
     checks.require(
         checks.distance_problems(structure, settings.limits, found)
         + checks.coordination_problems(structure, found)
         + checks.stacking_problems(structure, plan.frame.stack.gaps(), settings.limits)
     )
-    report = summarise(plan, structure, found, seed, settings.limits)
+    report = summarise(plan, filling, structure, found, (seed, settings.limits))
     recipe = {
+        "kind": "stack",
         "blocks": [b.to_dict() for b in blocks],
         "repeats": plan.frame.matrix.tolist(),
         "strain": strain,
@@ -128,7 +150,8 @@ def _build(
         "max_strain_percent": float(max_strain_percent),
         "settings": asdict(settings),
     }
-    return Model(structure, plan.frame.stack, tuple(blocks), report, sites, recipe)
+    ions = candidates(sites, done.atom_of)
+    return Model(structure, plan.frame.stack, tuple(blocks), report, ions, recipe, sites, done.atom_of)
 
 
 def _require_arguments(blocks: list[Block], seed: int, max_strain_percent: float) -> None:
@@ -143,39 +166,35 @@ def _require_arguments(blocks: list[Block], seed: int, max_strain_percent: float
 
 def _plan(blocks: list[Block], repeats: Sequence, strain: str, settings: Settings) -> Plan:
     stack = Stack.from_gaps([g for b in blocks for g in b.gap_names], settings.closure)
-    own = [b.heights or _default(b) for b in blocks]
-    a_A = common_a(blocks, own, strain) if settings.a_A is None else settings.a_A
-    strained = [h.strained_to(a_A, settings.thinning) for h in own]
+    own = [own_heights(b) for b in blocks]
+    plane = common_plane(blocks, own, strain) if settings.a_A is None else (settings.a_A, own[0].ratio)
+    elastic = strain == "elastic" and settings.a_A is None
+    thinning = settings.thinning if settings.thinning is not None else "elastic" if elastic else 0.0
+    strained = [fitted(h, plane, thinning, settings.gallery_share) for h in own]
     block_of = np.repeat(np.arange(len(blocks)), [b.gaps for b in blocks])
     slabs = np.array([strained[k].slab_A for k in block_of])
     galleries = np.array([strained[k].gallery_A(gap) for k, gap in zip(block_of, stack.gaps(), strict=True)])
-    frame = Frame(stack, repeat_matrix(repeats), a_A, slabs, galleries)
+    leans = np.array([own[k].lean * slab.s for k, slab in zip(block_of, stack.slabs, strict=True)])
+    frame = Frame(stack, repeat_matrix(repeats), plane[0], slabs, galleries, plane[1], leans)
     return Plan(tuple(blocks), tuple(own), frame, block_of)
 
 
-def common_a(blocks: Sequence[Block], heights: Sequence[Heights], strain: str) -> float:
-    """Common in-plane lattice parameter, A. Raises InputError for an unknown strain mode or block."""
-    values = np.array([h.a_A for h in heights])
-    if strain == "equal":
-        return float(values.mean())
-    if strain == "thickness":
-        weights = [thickness_A(b, h) for b, h in zip(blocks, heights, strict=True)]
-        return float(np.average(values, weights=weights))
-    mode, _, number = str(strain).partition(":")
-    if mode != "fix" or not number.isdigit() or int(number) >= len(blocks):
-        raise InputError(
-            f"strain = {strain!r}; use 'equal', 'thickness' or 'fix:k' with k from 0 to {len(blocks) - 1}."
-        )
-    return float(values[int(number)])
-
-
-def thickness_A(block: Block, heights: Heights) -> float:
-    """Thickness of a block, one slab per gallery, A."""
-    return sum(heights.slab_A + heights.gallery_A(gap) for gap in block.gap_names)
+def own_heights(block: Block) -> Heights:
+    """The heights a block has by itself: given, of its published cell, or starting values from ionic radii."""
+    heights = block.heights or _default(block)
+    if block.elastic is not None:
+        heights = replace(heights, elastic=block.elastic)
+    if block.cell is None:
+        return heights
+    return heights_of_cell(block.cell, block.gap_names[: block.period], heights)
 
 
 def _default(block: Block) -> Heights:
+    if block.phase in DECORATED:
+        return decorated_heights(block.phase, block.metals, block.tetrahedral)
     kinds = block.gap_names
     contents = {kind: [x for k, x in zip(kinds, block.contents, strict=True) if k == kind] for kind in set(kinds)}
     means = {kind: sum(contents[kind]) / len(contents[kind]) for kind in dict.fromkeys(kinds)}
-    return default_heights(block.metals, block.alkali, means)
+    heights = default_heights(block.composition.mean_metals, block.alkali, means)
+    ratio, lean = SHAPES.get(block.phase, (1.0, 0.0))
+    return replace(heights, ratio=ratio, lean=lean)

@@ -62,6 +62,8 @@ class Composition:
         put(self, "content", _contents(self.content))
         put(self, "anions", MappingProxyType(_fractions("anions", self.anions, _require_anion)))
         put(self, "dopants", MappingProxyType(_dopants(self.dopants)))
+        if self.alkali in self.dopants:
+            raise InputError(f"dopant {self.alkali!r} is the alkali itself; leave it out: it fills the rest.")
         if self.tetrahedral:
             put(self, "tetrahedral", MappingProxyType(_fractions("tetrahedral", self.tetrahedral, require_dopant)))
         for name, allowed in (("sites", SITE_CHOICES), ("arrangement", ARRANGEMENTS), ("ordering", ORDERINGS)):

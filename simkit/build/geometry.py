@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from simkit.arrays import Floats, Integers
 from simkit.build.heights import Heights
-from simkit.build.plane import LETTER, area, lattice_points, repeat_matrix, supercell
-from simkit.build.stacking import PRISMATIC, Stack
+from simkit.build.plane import LETTER, area, lattice_points, place, repeat_matrix, supercell
+from simkit.build.stacking import PRISMATIC, RULES, Stack
 from simkit.elements import atomic_number
 from simkit.errors import InputError
 from simkit.structure import Structure
@@ -22,6 +23,8 @@ class Frame:
 
     stack, matrix (2, 2) integer repeats, a_A in-plane parameter, slabs_A (N,) thicknesses,
     galleries_A (N,) heights. The cell boundary lies in the middle of gallery N - 1.
+    ratio  of the centred rectangular in-plane cell, leans (N,) in-plane displacement per height, along its long
+           side, of each slab and the gallery above it (`Heights`); 1 and None: hexagonal and upright
     """
 
     stack: Stack
@@ -29,6 +32,8 @@ class Frame:
     a_A: float
     slabs_A: Floats
     galleries_A: Floats
+    ratio: float = 1.0
+    leans: Floats | None = None
 
     @property
     def cells(self) -> int:
@@ -49,21 +54,38 @@ class Frame:
     @property
     def cell(self) -> Floats:
         """(3, 3) cell vectors, A; the third carries the shear, folded to -1, 0 or 1 letters."""
-        plane, primitive = supercell(self.matrix, self.a_A)
-        shear = self.stack.shear - 3 * (self.stack.shear == 2)
+        plane, primitive = supercell(self.matrix, self.a_A, self.ratio)
+        shear = self.stack.shear - 3 * (self.stack.shear > 1.5)
         cell = np.zeros((3, 3))
         cell[:2, :2] = plane
-        cell[2, :2] = shear * LETTER @ primitive
+        cell[2, :2] = shear * LETTER @ primitive + self._lean(primitive, self.height_A)
         cell[2, 2] = self.height_A
         return cell
 
-    def layer(self, letter: int, height_A: float) -> Floats:
-        """(cells, 3) points of one layer of this letter at this height, A."""
-        plane, _ = supercell(self.matrix, self.a_A)
-        fractional = lattice_points(self.matrix) @ np.linalg.inv(self.matrix)
-        points = (fractional + letter % 3 * LETTER @ np.linalg.inv(self.matrix)) % 1.0
-        points[np.isclose(points, 1.0, atol=1e-9)] = 0.0
-        return np.column_stack([points @ plane, np.full(len(points), height_A)])
+    @cached_property
+    def _lattice(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Supercell and primitive rows, inverse repeats and fractional lattice points of a layer."""
+        inverse = np.linalg.inv(self.matrix)
+        return *supercell(self.matrix, self.a_A, self.ratio), inverse, lattice_points(self.matrix) @ inverse
+
+    def layer(self, letter: float | Sequence[float], height_A: float) -> Floats:
+        """(cells, 3) points of one layer of this letter, or primitive fractional position, at this height, A."""
+        plane, primitive, inverse, fractional = self._lattice
+        start = place(letter % 3 if np.ndim(letter) == 0 else letter)
+        points = (fractional + start @ inverse) % 1.0
+        points[np.abs(points - 1.0) < 1e-9] = 0.0
+        flat = points @ plane + self._lean(primitive, height_A)
+        return np.column_stack([flat, np.full(len(points), height_A)])
+
+    def _lean(self, primitive: Floats, height_A: float) -> Floats:
+        """(2,) in-plane displacement of everything at a height, A."""
+        if self.leans is None or not np.any(self.leans):
+            return np.zeros(2)
+        long = primitive[0] + 2.0 * primitive[1]
+        edges = np.concatenate([[0.0], self.bottoms_A, [self.height_A]])
+        slopes = np.concatenate([self.leans[-1:], self.leans])
+        rise = np.concatenate([[0.0], np.cumsum(np.diff(edges) * slopes)])
+        return np.interp(height_A, edges, rise) * long / np.linalg.norm(long)
 
     def slab(self, j: int) -> tuple[Floats, Floats, Floats]:
         """Points of the lower oxygen, metal and upper oxygen layer of slab j."""
@@ -82,44 +104,54 @@ class Frame:
 def frame_of(stack: Stack, heights: Heights, repeats: Sequence = (1, 1)) -> Frame:
     """Frame of a stack all of whose layers take their heights from one record."""
     galleries = np.array([heights.gallery_A(kind) for kind in stack.gaps()])
-    return Frame(stack, repeat_matrix(repeats), heights.a_A, np.full(len(stack), heights.slab_A), galleries)
+    slabs, leans = np.full(len(stack), heights.slab_A), heights.lean * np.array([slab.s for slab in stack.slabs])
+    return Frame(stack, repeat_matrix(repeats), heights.a_A, slabs, galleries, heights.ratio, leans)
 
 
-def gallery_sites(stack: Stack, j: int) -> tuple[tuple[int, str], ...]:
-    """Letters and kinds of the alkali sites of gallery j.
+def gallery_sites(stack: Stack, j: int) -> tuple[tuple[float | tuple[float, float], str], ...]:
+    """Letters (or primitive fractional positions) and kinds of the alkali sites of gallery j.
 
     Prismatic galleries: the two letters that differ from the shared oxygen letter, kinds "e" and "f" in P2
     (edges or faces shared with both slabs), "ef" and "fe" in P3 (below, above). Octahedral galleries: the
-    third letter, kind "oct"; their tetrahedral sites are not listed.
+    third letter, kind "oct"; their tetrahedral sites are not listed. T2 galleries: the two distorted
+    tetrahedra, between an edge of two oxygens below and one above, kinds "tl" and "tr" (mirror images a / 2
+    apart), as positions. Raises InputError for a gallery half-way between two letters that is not T2.
     """
     below, above = stack.slabs[j % len(stack)], stack.above(j)
-    if stack.gap(j) not in PRISMATIC:
-        return ((3 - below.upper - above.lower, "oct"),)
-    kinds = {n: _shared(n, below.z) + _shared(n, above.z) for n in range(3) if n != below.upper}
+    gap, offset = stack.gap(j), below.upper % 1
+    if gap == "T2":
+        u, v = place(below.upper)
+        return (((u, v + 0.5), "tl"), ((u + 0.5, v + 0.5), "tr"))
+    if gap not in RULES:
+        raise InputError(f"gallery {j} stands half-way between {gap.replace('/', ' and ')}: it has no known sites.")
+    if gap not in PRISMATIC:
+        return (((3 * offset - below.upper - above.lower) % 3, "oct"),)
+    letters = [n + offset for n in range(3)]
+    kinds = {n: _shared(n, below.z) + _shared(n, above.z) for n in letters if n != below.upper}
     short = {"ee": "e", "ff": "f"}
     return tuple(sorted(((n, short.get(k, k)) for n, k in kinds.items()), key=lambda site: site[1]))
 
 
-def _shared(letter: int, metal: int) -> str:
+def _shared(letter: float, metal: float) -> str:
     return "f" if letter == metal else "e"
 
 
 def prototype(
     stack: Stack,
     heights: Heights,
-    kinds: Sequence[str] = ("e", "ef", "oct"),
+    kinds: Sequence[str] = ("e", "ef", "oct", "tl"),
     metal: str = "Mn",
     alkali: str = "Na",
 ) -> Structure:
     """Ideal primitive cell of a stack with every site of the named kinds filled.
 
-    kinds  of `gallery_sites`: "e", "f", "ef", "fe", "oct"; () leaves the galleries empty
+    kinds  of `gallery_sites`: "e", "f", "ef", "fe", "oct", "tl", "tr"; () leaves the galleries empty
     Meant for symmetry and geometry: filling "e" and "f" together puts ions 1.67 A apart, and nothing is
     checked here. Raises InputError for an unknown kind.
     """
-    unknown = set(kinds) - {"e", "f", "ef", "fe", "oct"}
+    unknown = set(kinds) - {"e", "f", "ef", "fe", "oct", "tl", "tr"}
     if unknown:
-        raise InputError(f"site kind {sorted(unknown)[0]!r} is unknown; use e, f, ef, fe or oct.")
+        raise InputError(f"site kind {sorted(unknown)[0]!r} is unknown; use e, f, ef, fe, oct, tl or tr.")
     frame = frame_of(stack, heights)
     points, numbers, layers = [], [], []
     for j in range(len(stack)):

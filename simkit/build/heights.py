@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from simkit.build.identify import classify
-from simkit.build.stacking import GAP_RULES, PRISMATIC
+import numpy as np
+
+from simkit.build.identify import Classification, classify
+from simkit.build.recognise import metal_order
+from simkit.build.stacking import PRISMATIC, RULES
+from simkit.build.strain import stiffness
 from simkit.build.valence import mean_bond_A
 from simkit.errors import InputError
 from simkit.structure import Structure
@@ -17,12 +21,14 @@ ALKALI: Mapping[str, tuple[float, float]] = MappingProxyType(
     {"Li": (2.11, 2.20), "Na": (2.35, 2.44), "K": (2.73, 2.83)}
 )
 """Alkali-oxygen length in an octahedral and in a prismatic gallery, A."""
+TETRAHEDRAL: Mapping[str, float] = MappingProxyType({"Li": 1.97, "Na": 2.37, "K": 2.75})
+"""Alkali-oxygen length of the distorted tetrahedra of T#2, A: radii of four-fold sites (Shannon 1976)."""
 
 A_PER_BOND = 1.478
 """In-plane a over metal-oxygen length, mean of layered NaMO2 cells (M = Cr, Fe, Ni/Mn)."""
 PRISMATIC_BOND = 0.986
 """Metal-oxygen length in prismatic phases over the sum of radii; brings a of P2 and P3 cells to 1 % of print."""
-EMPTY_GALLERY_A = MappingProxyType({"O": 2.50, "P": 3.30})
+EMPTY_GALLERY_A = MappingProxyType({"O": 2.50, "P": 3.30, "T": 2.70})
 """Height of a gallery without ions, A."""
 
 
@@ -32,23 +38,40 @@ class Heights:
 
     a_A          in-plane lattice parameter of the primitive hexagonal cell, A
     slab_A       distance between the two oxygen layers of a slab, A
-    galleries_A  gallery kind (P2, O3, P3, O1, O2 or O2u and O2l) -> distance between its oxygen layers, A
+    galleries_A  gallery kind (P2, O3, P3, O1, T2, O2 or O2u and O2l) -> distance between its oxygen layers, A
+    ratio        long / (sqrt(3) short) of the centred rectangular in-plane cell; 1 hexagonal. a_A then means the
+                 hexagonal cell of the same area; the short side lies along the first primitive vector
+    lean         displacement along the long side per height of a slab of sense +1, opposite for sense -1
+    elastic      elastic constants in GPa, a table C11, C12, C13, C33 ... or a 6 x 6 matrix (`strain.stiffness`),
+                 x along the short side, z the normal; None: unknown
 
-    Raises InputError for lengths no layered oxide has (a 2.4 to 3.6, slab 1.4 to 3.0, gallery 1.8 to 6 A).
+    Raises InputError for lengths no layered oxide has (a 2.4 to 3.6, slab 1.4 to 3.0, gallery 1.8 to 6 A), a
+    ratio outside 0.8 to 1.25, a lean beyond 0.3 and unstable elastic constants.
     """
 
     a_A: float
     slab_A: float
     galleries_A: Mapping[str, float]
+    ratio: float = 1.0
+    lean: float = 0.0
+    elastic: Mapping[str, float] | Sequence[Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
         _require_length("a_A", self.a_A, (2.4, 3.6))
         _require_length("slab_A", self.slab_A, (1.4, 3.0))
         for kind, height in self.galleries_A.items():
-            if kind not in GAP_RULES and kind != "O2":
-                raise InputError(f"gallery kind {kind!r} is unknown; use one of {', '.join(GAP_RULES)} or O2.")
+            if kind not in RULES and kind != "O2":
+                raise InputError(f"gallery kind {kind!r} is unknown; use one of {', '.join(RULES)} or O2.")
             _require_length(f"galleries_A[{kind!r}]", height, (1.8, 6.0))
+        if not 0.8 <= self.ratio <= 1.25 or not abs(self.lean) <= 0.3:
+            raise InputError(
+                f"ratio = {self.ratio!r}, lean = {self.lean!r}; a distorted layered oxide has a ratio of 0.8 to 1.25 "
+                "(1 is hexagonal) and a lean of -0.3 to 0.3."
+            )
         object.__setattr__(self, "galleries_A", MappingProxyType(dict(self.galleries_A)))
+        if self.elastic is not None:
+            rows = stiffness(self.elastic).tolist()
+            object.__setattr__(self, "elastic", tuple(tuple(row) for row in rows))
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "galleries_A": dict(self.galleries_A)}
@@ -65,18 +88,38 @@ class Heights:
         known = ", ".join(self.galleries_A) or "none"
         raise InputError(f"no height for a gallery of kind {kind}; known: {known}. Add it to galleries_A.")
 
+    @property
+    def sides_A(self) -> tuple[float, float]:
+        """Short and long side of the centred rectangular in-plane cell, A."""
+        return self.a_A / math.sqrt(self.ratio), self.a_A * math.sqrt(3.0 * self.ratio)
+
     def strained_to(self, a_A: float, thinning: float = 0.0) -> Heights:
         """The same phase at another in-plane a; heights change by -thinning times the in-plane strain.
 
         thinning  2 C13 / C33, dimensionless; 0 leaves the heights as they are
         """
-        factor = 1.0 - thinning * (a_A / self.a_A - 1.0)
-        galleries = {kind: height * factor for kind, height in self.galleries_A.items()}
-        return Heights(a_A, self.slab_A * factor, galleries)
+        return replace(self.thickened(-thinning * (a_A / self.a_A - 1.0)), a_A=a_A)
+
+    def thickened(self, strain: float, gallery_share: float | None = None) -> Heights:
+        """The same phase with every slab-and-gallery period longer by a strain along the normal.
+
+        gallery_share  part of the change that the galleries take, 0 to 1; None: slab and gallery alike
+        """
+        if gallery_share is None:
+            galleries = {kind: height * (1.0 + strain) for kind, height in self.galleries_A.items()}
+            return replace(self, slab_A=self.slab_A * (1.0 + strain), galleries_A=galleries)
+        if not 0 <= gallery_share <= 1:
+            raise InputError(f"gallery_share = {gallery_share!r}; it lies between 0 (slab only) and 1 (gallery only).")
+        mean = sum(self.galleries_A.values()) / len(self.galleries_A)
+        slab = (1.0 - gallery_share) * strain * (self.slab_A + mean)
+        galleries = {k: h + strain * (self.slab_A + h) - slab for k, h in self.galleries_A.items()}
+        return replace(self, slab_A=self.slab_A + slab, galleries_A=galleries)
 
     def to_dict(self) -> dict:
-        """JSON-able record, lengths in A."""
-        return {"a_A": self.a_A, "slab_A": self.slab_A, "galleries_A": dict(self.galleries_A)}
+        """JSON-able record, lengths in A, elastic constants in GPa."""
+        elastic = None if self.elastic is None else [list(row) for row in self.elastic]
+        shape = {"ratio": self.ratio, "lean": self.lean, "elastic": elastic}
+        return {"a_A": self.a_A, "slab_A": self.slab_A, "galleries_A": dict(self.galleries_A), **shape}
 
 
 def default_heights(metals: Mapping[str, float], alkali: str, contents: Mapping[str, float]) -> Heights:
@@ -97,22 +140,45 @@ def default_heights(metals: Mapping[str, float], alkali: str, contents: Mapping[
     return Heights(a, slab, galleries)
 
 
-def harvest(structure: Structure) -> Heights:
+def harvest(structure: Structure, shape: bool = False) -> Heights:
     """Heights measured in a relaxed bulk cell: a from the in-plane area, mean slab and gallery heights.
 
-    Raises InputError where the structure is not layered. Says nothing about kinds of gallery it lacks.
+    shape  also measure ratio and lean (of a distorted phase); else the in-plane lattice counts as hexagonal
+    In a spinel slab and gallery get their mean: anions leave their planes there by the oxygen parameter, which is
+    not a height (`spinel.oxygen_parameter`). Raises InputError where the structure is not layered. Says nothing
+    about kinds of gallery it lacks.
     """
     found = classify(structure)
     kinds: dict[str, list[float]] = {}
     for name, height in zip(found.stack.gaps(), found.gallery_heights_A, strict=True):
         kinds.setdefault("O2" if name.startswith("O2") else name, []).append(float(height))
     galleries = {kind: sum(values) / len(values) for kind, values in kinds.items()}
-    return Heights(found.a_A, float(found.thicknesses_A.mean()), galleries)
+    heights = Heights(found.a_A, float(found.thicknesses_A.mean()), galleries)
+    if set(metal_order(structure, found).galleries) == {"spinel"}:
+        mean = 0.5 * (heights.slab_A + galleries["O3"])
+        heights = replace(heights, slab_A=mean, galleries_A={"O3": mean})
+    if not shape:
+        return heights
+    ratio, lean = measured_shape(found)
+    return replace(heights, ratio=ratio, lean=lean)
+
+
+def measured_shape(found: Classification) -> tuple[float, float]:
+    """Ratio and lean of the rectangular in-plane cell whose short side is the squarest of the three."""
+    a1, a2 = found.primitive
+    pairs = [(u, u + 2.0 * v) for u, v in ((a1, a2), (a2, -a1 - a2), (-a1 - a2, a1))]
+    short, long = min(pairs, key=lambda p: abs(float(p[0] @ p[1]) / (np.linalg.norm(p[0]) * np.linalg.norm(p[1]))))
+    length = float(np.linalg.norm(long))
+    senses = np.array([slab.s for slab in found.slabs])
+    lean = float((found.drift_A @ long / length * senses).sum() / found.height_A)
+    return length / (math.sqrt(3.0) * float(np.linalg.norm(short))), lean
 
 
 def _gallery(kind: str, alkali: str, content: float, a_A: float) -> float:
     if content == 0:
         return EMPTY_GALLERY_A[kind[0]]
+    if kind == "T2":
+        return 2.0 * math.sqrt(TETRAHEDRAL[alkali] ** 2 - a_A**2 / 4.0)
     bond = ALKALI[alkali][1 if kind in PRISMATIC else 0]
     return 2.0 * math.sqrt(bond**2 - a_A**2 / 3.0)
 

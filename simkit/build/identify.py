@@ -9,12 +9,16 @@ import numpy as np
 
 from simkit.arrays import Floats, Integers
 from simkit.build.layering import Layering, find_layers
+from simkit.build.plane import LETTER
 from simkit.build.stacking import Slab, Stack
 from simkit.errors import InputError
 from simkit.structure import Structure, require_structure
 
 MINIMUM_ORDER = 0.5
 """Below this order parameter a slab is neither of the two octahedral ones."""
+HALF_REACH = 0.23
+"""A gallery between slabs of opposite sense is T2 where it is this near to half-way from O2u to O2l, letters."""
+HALVES = np.array([[0.5, 0.0], [0.0, 0.5], [0.5, 0.5]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +27,8 @@ class Classification:
 
     stack             the slabs and the shear
     order_parameter   (N,) 0 to 1, how well each slab's three layers keep their letters
-    deviation         (N,) displacement of each gallery from its nearest letter, in letters (-0.5 to 0.5)
+    deviation         (N,) displacement of each gallery from its nearest letter, in letters (-0.5 to 0.5; 0.5 in T2)
+    drift_A           (N, 3) in-plane displacement of the slab above each gallery from where its letter puts it, A
     layering          slab_of, gallery_of, level, images of every atom
     primitive         (2, 3) A, vectors of the primitive in-plane cell
     origins_A         (N, 3) in-plane position of letter A as each slab sees it
@@ -36,6 +41,7 @@ class Classification:
     primitive: Floats
     origins_A: Floats
     height_A: float
+    drift_A: Floats
 
     @property
     def slabs(self) -> tuple[Slab, ...]:
@@ -85,25 +91,64 @@ def classify(structure: Structure) -> Classification:
     flat = (structure.positions + layering.images[:, None] * structure.cell[2]) @ frame[:2].T
     plane = structure.cell[:2] @ frame[:2].T
     primitive = _primitive(plane, flat, layering)
-    waves = _waves(primitive, flat, layering)
-    senses, order, slabs = _senses(waves)
+    senses, order, slabs = _senses(_waves(primitive, flat, layering))
     if order.min() < MINIMUM_ORDER:
         raise InputError(
             f"slab {int(order.argmin())} keeps no octahedral stacking (order parameter {order.min():.2f}, "
             f"at least {MINIMUM_ORDER} is needed): the structure is not layered or too disordered."
         )
-    image = slabs[:, :1] * _phase(primitive, structure.cell[2] @ frame[:2].T)[:, None]
-    above = np.concatenate([slabs[:, 1:], image], axis=1)
-    steps = np.angle((above * slabs.conj()).sum(axis=0)) * 3 / (2 * np.pi)
+    third = structure.cell[2] @ frame[:2].T
+    turned = _turned(primitive, slabs, third, senses)
+    if turned is not primitive:
+        primitive = turned
+        _, _, slabs = _senses(_waves(primitive, flat, layering))
+    steps, deviation, drift = _steps(primitive, slabs, third, senses)
     first = round(float(np.angle(slabs[:, 0].sum()) * 3 / (2 * np.pi)))
-    letters = np.concatenate([[0], np.cumsum(np.round(steps).astype(int))]) + first
+    letters = np.concatenate([[0], np.cumsum(steps)]) + first
     stack = Stack(
-        tuple(Slab(int(z) % 3, int(s)) for z, s in zip(letters[:-1], senses, strict=True)),
-        int(letters[-1] - letters[0]) % 3,
+        tuple(Slab(float(z) % 3, int(s)) for z, s in zip(letters[:-1], senses, strict=True)),
+        float(letters[-1] - letters[0]) % 3,
     )
     origins = _origins(slabs, letters[:-1], primitive) @ frame[:2]
     height = float(structure.cell[2] @ frame[2])
-    return Classification(stack, order, steps - np.round(steps), layering, primitive @ frame[:2], origins, height)
+    return Classification(
+        stack, order, deviation, layering, primitive @ frame[:2], origins, height, drift @ primitive @ frame[:2]
+    )
+
+
+def _moves(primitive: Floats, slabs: np.ndarray, third: Floats) -> tuple[np.ndarray, Floats]:
+    """(3, N) wave of each slab above over that of the slab below, and the (N, 2) fractional displacement."""
+    image = slabs[:, :1] * _phase(primitive, third)[:, None]
+    moves = np.concatenate([slabs[:, 1:], image], axis=1) * slabs.conj()
+    return moves, np.stack([np.angle(moves[0]), -np.angle(moves[1])], axis=1) / (2 * np.pi)
+
+
+def _half_misses(primitive: Floats, shift: Floats, senses: Integers) -> Floats:
+    """(N, 3) letters from a half-way place (T2), along each lattice direction; infinite between equal senses."""
+    steps = shift[:, None] - HALVES
+    steps -= np.round(steps)
+    misses = np.linalg.norm(steps @ primitive, axis=-1) / np.linalg.norm(LETTER @ primitive)
+    return np.where((senses == np.roll(senses, -1))[:, None], np.inf, misses)
+
+
+def _turned(primitive: Floats, slabs: np.ndarray, third: Floats, senses: Integers) -> Floats:
+    """The primitive cell, turned by 120 degrees where that puts half-way galleries half of its first vector off."""
+    misses = _half_misses(primitive, _moves(primitive, slabs, third)[1], senses)
+    counts = (misses < HALF_REACH).sum(axis=0)
+    a1, a2 = primitive
+    return (primitive, np.array([a2, -a1 - a2]), np.array([-a1 - a2, a1]))[int(np.argmax(counts))]
+
+
+def _steps(primitive: Floats, slabs: np.ndarray, third: Floats, senses: Integers) -> tuple[Floats, Floats, Floats]:
+    """Letters by which each slab above is displaced, deviation from them, and fractional drift from their place."""
+    moves, shift = _moves(primitive, slabs, third)
+    exact = np.angle(moves.sum(axis=0)) * 3 / (2 * np.pi)
+    misses = _half_misses(primitive, shift, senses).min(axis=1)
+    half = misses < HALF_REACH
+    steps = np.where(half, 1.5 * senses, np.round(exact))
+    drift = shift - steps[:, None] * LETTER
+    drift -= np.round(drift)
+    return steps, np.where(half, 0.5 - np.where(half, misses, 0.0), exact - steps), drift
 
 
 def _frame(cell: Floats) -> Floats:
@@ -126,7 +171,7 @@ def _phase(primitive: Floats, vector: Floats) -> np.ndarray:
 
 def _waves(primitive: Floats, flat: Floats, layering: Layering) -> np.ndarray:
     """(3 G, N slabs, 3 levels) mean wave of every layer."""
-    inside = layering.slab_of >= 0
+    inside = layering.lettered
     layer = layering.slab_of[inside] * 3 + layering.level[inside]
     waves = np.exp(2j * np.pi * _stars(primitive) @ flat[inside].T)
     size = 3 * len(layering)
@@ -146,8 +191,9 @@ def _senses(waves: np.ndarray) -> tuple[Integers, Floats, np.ndarray]:
 
 
 def _origins(slabs: np.ndarray, letters: Integers, primitive: Floats) -> Floats:
-    turned = slabs * np.exp(-2j * np.pi / 3 * letters)
-    u, v = np.angle(turned[0]), -np.angle(turned[1])
+    across = np.where(letters == np.round(letters), letters, -2.0 * letters)
+    u = np.angle(slabs[0] * np.exp(-2j * np.pi / 3 * letters))
+    v = -np.angle(slabs[1] * np.exp(-2j * np.pi / 3 * across))
     return np.stack([u, v], axis=1) / (2 * np.pi) @ primitive
 
 
@@ -156,7 +202,7 @@ def _primitive(plane: Floats, flat: Floats, layering: Layering) -> Floats:
     candidates = _superlattices(plane, layering.sites)
     if len(candidates) == 0:
         raise InputError(
-            f"no close-packed lattice with {layering.sites} cells per layer fits the in-plane cell; "
+            f"not layered: no close-packed lattice with {layering.sites} cells per layer fits the in-plane cell; "
             "the layers are not hexagonal or the first two cell vectors do not lie in them."
         )
     scores = [np.abs(_waves(c, flat, layering)).mean() for c in candidates]

@@ -59,16 +59,26 @@ def area(matrix: ArrayLike) -> int:
     return int(a * d - b * c)
 
 
-def supercell(matrix: Integers, a_A: float) -> tuple[Floats, Floats]:
-    """Rows of the supercell (2, 2) and of the primitive cell (2, 2), A, turned so that row 0 lies along x."""
-    rows = a_A * matrix @ HEXAGONAL
+def place(letter: float | Sequence[float]) -> Floats:
+    """(2,) fractional position of a letter (0, 1, 2, or between), or a fractional position as it stands."""
+    return np.asarray(letter, dtype=np.float64) * (LETTER if np.ndim(letter) == 0 else 1.0)
+
+
+def supercell(matrix: Integers, a_A: float, ratio: float = 1.0) -> tuple[Floats, Floats]:
+    """Rows of the supercell (2, 2) and of the primitive cell (2, 2), A, turned so that row 0 lies along x.
+
+    ratio  long / (sqrt(3) short) of the centred rectangular cell, short along the first primitive vector
+    """
+    stretch = (1.0 / math.sqrt(ratio), math.sqrt(ratio))
+    primitive = a_A * HEXAGONAL * stretch
+    rows = a_A * matrix @ HEXAGONAL * stretch
     angle = -math.atan2(rows[0, 1], rows[0, 0])
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     if rows[0, 1] == 0:
         turn = np.eye(2)
     cell = rows @ turn
     cell[0, 1] = 0.0
-    return cell, a_A * HEXAGONAL @ turn
+    return cell, primitive @ turn
 
 
 def lattice_points(matrix: Integers) -> Integers:

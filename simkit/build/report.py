@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 Table = Mapping[str, float]
+WIDTH = 120
+"""Longest line of a printed report."""
 
 
 @dataclass(frozen=True)
 class BlockReport:
-    """One block: request, what was reached, lattice parameter of its own and strain in the cell."""
+    """One block: request, what was reached, lattice parameter of its own and strain in the cell.
+
+    content  ions per capacity of its galleries; in a spinel the filled part of its tetrahedral sites; 0 in
+             rock-salt, which has neither
+    anions, dopants, tetrahedral   reached fractions of the anions, of the ions, of the tetrahedral cations
+    edge_face      number of P2 ions on sites that share edges, and faces, with both slabs; None without such sites
+    strain         in plane along its more strained side, along x, along y, and of its height (applied thinning)
+    elastic        coherency energy, None where the block has no elastic constants
+    entropy_R      configurational entropy of its octahedral metals per metal, in units of R, with its class
+    """
 
     block: int
     phase: str
@@ -20,8 +32,21 @@ class BlockReport:
     metals_reached: Table
     content_requested: float
     content_reached: float
+    anions: Table
+    dopants: Table
+    tetrahedral: Table
+    arrangement: str
+    ordering: str
+    edge_face: tuple[int, int] | None
+    entropy_R: float
+    entropy_class: str
     own_a_A: float
     strain_percent: float
+    strain_x_percent: float
+    strain_y_percent: float
+    normal_percent: float
+    elastic_J_per_m2: float | None
+    elastic_meV_per_unit: float | None
     slab_A: float
     galleries_A: Table
     thickness_A: float
@@ -29,7 +54,7 @@ class BlockReport:
 
 @dataclass(frozen=True)
 class GalleryReport:
-    """One gallery: kind, ions by site, requested and reached alkali per metal, height."""
+    """One gallery: kind, ions by site, requested and reached alkali per metal, metals in it, height."""
 
     gallery: int
     kind: str
@@ -42,11 +67,15 @@ class GalleryReport:
     content_reached: float
     ions_by_site: Mapping[str, int]
     height_A: float
+    cations: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class SlabReport:
-    """One slab: letters, metals, the mean valence the slab rule asks, its window and a first guess by element."""
+    """One slab: letters, metals, the mean valence the slab rule asks, its window and a first guess by element.
+
+    In spinel and rock-salt blocks valence and window are those of all octahedral metals of the block.
+    """
 
     slab: int
     letters: str
@@ -60,7 +89,7 @@ class SlabReport:
 
 @dataclass(frozen=True)
 class InterfaceReport:
-    """A slab shared by two phases; interfaces of equal `environment` see the same galleries on both sides."""
+    """A slab shared by two phases; interfaces of equal `environment` see the same sheets on both sides."""
 
     slab: int
     below: str
@@ -103,7 +132,7 @@ class Report:
         return asdict(self)
 
     def text(self) -> str:
-        """A readable table."""
+        """A readable table, lines of at most 120 characters."""
         lines = [
             f"{self.formula}  ({self.atoms} atoms, seed {self.seed})",
             f"stack {self.stack}   senses {self.sense_class}   closure "
@@ -113,6 +142,9 @@ class Report:
             f"{self.volume_per_oxygen_A3:.2f} A^3 per anion",
             "",
             *_blocks(self.blocks),
+            *_strains(self.blocks),
+            "",
+            *_filling(self.blocks),
             "",
             *_galleries(self.galleries),
             "",
@@ -123,7 +155,11 @@ class Report:
             *_interfaces(self),
             *(f"warning: {text}" for text in self.warnings),
         ]
-        return "\n".join(lines)
+        return "\n".join(piece for line in lines for piece in _folded(line))
+
+
+def _folded(line: str) -> list[str]:
+    return textwrap.wrap(line, WIDTH, subsequent_indent="    ", break_long_words=False) if len(line) > WIDTH else [line]
 
 
 def _plain(values: Mapping[str, float]) -> str:
@@ -131,21 +167,49 @@ def _plain(values: Mapping[str, float]) -> str:
 
 
 def _blocks(blocks: tuple[BlockReport, ...]) -> list[str]:
-    lines = ["block phase  galleries  own a/A  strain/%  alkali asked reached  metals reached"]
+    lines = ["block phase       galleries  own a/A  strain/%  alkali asked reached  metals reached"]
     for b in blocks:
+        alkali = {"spinel": "tet", "rock-salt": "-"}.get(b.phase, b.alkali)
         lines.append(
-            f"{b.block:5d} {b.phase:6s} {b.galleries:9d} {b.own_a_A:8.4f} {b.strain_percent:+9.3f}  {b.alkali:6s}"
+            f"{b.block:5d} {b.phase:11s} {b.galleries:9d} {b.own_a_A:8.4f} {b.strain_percent:+9.3f}  {alkali:6s}"
             f" {b.content_requested:5.3f} {b.content_reached:7.3f}  {_plain(b.metals_reached)}"
         )
+    return lines
+
+
+def _strains(blocks: tuple[BlockReport, ...]) -> list[str]:
+    """One line per block that has elastic constants or unlike strains along its two sides."""
+    lines = []
+    for b in blocks:
+        if b.elastic_J_per_m2 is None and abs(b.strain_x_percent - b.strain_y_percent) < 1e-6:
+            continue
+        energy = (
+            "no elastic constants"
+            if b.elastic_J_per_m2 is None
+            else f"elastic energy {b.elastic_J_per_m2:.4f} J/m^2, {b.elastic_meV_per_unit:.2f} meV per formula unit"
+        )
+        strains = f"{b.strain_x_percent:+.3f} % along x, {b.strain_y_percent:+.3f} % along y"
+        lines.append(f"block {b.block} strain {strains}, {b.normal_percent:+.3f} % in height; {energy}")
+    return lines
+
+
+def _filling(blocks: tuple[BlockReport, ...]) -> list[str]:
+    lines = ["block arrangement  ordering  edge:face  entropy/R  class   anions; dopants; tetrahedral"]
+    for b in blocks:
+        ratio = "-" if b.edge_face is None else f"{b.edge_face[0]}:{b.edge_face[1]}"
+        tables = "; ".join(_plain(t) for t in (b.anions, b.dopants, b.tetrahedral))
+        words = f"{b.block:5d} {b.arrangement:11s}  {b.ordering:8s} {ratio:>10s}"
+        lines.append(f"{words} {b.entropy_R:10.3f}  {b.entropy_class:6s}  {tables}")
     return lines
 
 
 def _galleries(galleries: tuple[GalleryReport, ...]) -> list[str]:
     lines = ["gallery kind block  height/A  ions  asked reached  by site"]
     for g in galleries:
+        by_site = _plain(g.ions_by_site) if not g.cations else f"metals between slabs {_plain(g.cations)}"
         lines.append(
             f"{g.gallery:7d} {g.kind:4s} {g.block:5d} {g.height_A:9.3f} {g.ions:5d}  {g.content_requested:5.3f}"
-            f" {g.content_reached:7.3f}  {_plain(g.ions_by_site)}"
+            f" {g.content_reached:7.3f}  {by_site}"
         )
     return lines
 

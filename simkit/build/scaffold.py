@@ -93,5 +93,7 @@ class Scaffold:
         return np.array([s.region for s in self.strata])[self.stratum]
 
 
+CENTRE = "TMc"
+"""Kind of a slab metal site that the centres of a honeycomb shall take; tagged "TM" like the others."""
 HARD_CORE_A = 2.2
 """Two alkali sites nearer than this exclude each other (prismatic neighbours are 1.67 A apart), A."""

@@ -11,7 +11,8 @@ from simkit.arrays import Floats, Integers
 from simkit.build.geometry import gallery_sites
 from simkit.build.identify import Classification, classify
 from simkit.build.layering import ANIONS
-from simkit.build.plane import LETTER
+from simkit.build.plane import place
+from simkit.build.recognise import metal_order
 from simkit.elements import SYMBOLS
 from simkit.kernels.pair_search import find_pairs
 from simkit.structure import Structure
@@ -46,13 +47,19 @@ def candidate_sites(structure: Structure, found: Classification | None = None) -
     """Alkali sites of every gallery of a layered structure, relaxed or not, with what occupies them.
 
     Each site is put at the centre of its three nearest anions below and three above. Tetrahedral sites are
-    not listed; an ion far from every site occupies none. Raises InputError where the structure is not layered.
+    not listed, nor those of galleries that hold metals; an ion far from every site occupies none. Raises
+    InputError where the structure is not layered.
     """
     found = found or classify(structure)
     cells = _cells(structure, found)
-    parts = [_gallery(found, j, cells) for j in range(len(found.stack))]
+    order = metal_order(structure, found)
+    layered = [j for j, name in enumerate(order.galleries) if not name]
+    if not layered:
+        nothing = np.zeros(0, dtype=np.int64)
+        return Sites(np.zeros((0, 3)), nothing, np.zeros(0, dtype="<U3"), nothing)
+    parts = [_gallery(found, j, cells) for j in layered]
     positions = np.concatenate([p for p, _ in parts])
-    gallery = np.concatenate([np.full(len(p), j) for j, (p, _) in enumerate(parts)])
+    gallery = np.concatenate([np.full(len(p), j) for j, (p, _) in zip(layered, parts, strict=True)])
     kind = np.concatenate([k for _, k in parts])
     positions = _centred(positions, gallery, structure, found)
     return Sites(positions, gallery, kind, _occupants(positions, gallery, structure, found))
@@ -61,21 +68,24 @@ def candidate_sites(structure: Structure, found: Classification | None = None) -
 def label(structure: Structure) -> Structure:
     """A foreign layered structure with layers and the tags gallery, phase, site and block.
 
-    Phases are gallery names (O2u and O2l both "O2"); a slab carries the name of the gallery above it; blocks
-    are runs of equal galleries. Raises InputError where the structure is not layered.
+    Phases are gallery names (O2u and O2l both "O2"), or "spinel" and "rock-salt" where a gallery holds metals
+    (`metal_order`); a slab carries the name of the gallery above it, or that of a gallery with metals below it;
+    blocks are runs of equal galleries. Raises InputError where the structure is not layered.
     """
     found = classify(structure)
     sites = candidate_sites(structure, found)
-    names = phase_names(found.stack.gaps())
+    order = metal_order(structure, found)
+    names = [name or gap for name, gap in zip(order.galleries, phase_names(found.stack.gaps()), strict=True)]
     blocks = _runs(names)
-    home = np.where(found.slab_of >= 0, found.slab_of, found.gallery_of)
+    owner = [j if name or not order.galleries[j - 1] else j - 1 for j, name in enumerate(order.galleries)]
+    home = np.where(found.slab_of >= 0, np.array(owner)[found.slab_of], found.gallery_of)
     kind = np.full(len(structure), "other", dtype="<U8")
     filled = sites.atom >= 0
     kind[sites.atom[filled]] = [
         site_tag(str(k), SYMBOLS[structure.numbers[i]])
         for k, i in zip(sites.kind[filled], sites.atom[filled], strict=True)
     ]
-    kind[found.slab_of >= 0] = "TM"
+    kind[order.kind != ""] = order.kind[order.kind != ""]
     kind[(found.slab_of >= 0) & np.isin(structure.numbers, ANIONS)] = "O"
     tagged = structure.with_tags(
         gallery=found.gallery_of, phase=np.array(names)[home], site=kind, block=np.array(blocks)[home]
@@ -113,7 +123,7 @@ def _gallery(found: Classification, j: int, cells: Floats) -> tuple[Floats, np.n
     normal = normal / np.linalg.norm(normal)
     height = found.layering.heights_A[j, 2] + 0.5 * found.gallery_heights_A[j]
     letters = gallery_sites(found.stack, j)
-    start = [found.origins_A[j] + n * LETTER @ found.primitive + height * normal for n, _ in letters]
+    start = [found.origins_A[j] + place(n) @ found.primitive + height * normal for n, _ in letters]
     kinds = np.repeat([kind for _, kind in letters], len(cells))
     return np.concatenate([s + cells for s in start]), kinds
 

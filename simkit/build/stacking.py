@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,40 +21,50 @@ GAP_RULES: dict[str, tuple[int, int]] = {
 """Gap name -> (s2 s1, k) with k = (z2 - z1) s1 mod 3 for slab 1 below and slab 2 above."""
 
 GAP_NAMES: dict[tuple[int, int], str] = {rule: name for name, rule in GAP_RULES.items()}
+RULES: dict[str, tuple[int, float]] = {**GAP_RULES, "T2": (-1, 1.5)}
+"""All gaps that can be built: those of letters, and T2 (of T#2), half-way from O2u to O2l."""
 PRISMATIC: frozenset[str] = frozenset({"P2", "P3"})
 """Gaps whose two oxygen layers carry the same letter."""
+PAIRED: frozenset[str] = PRISMATIC | {"T2"}
+"""Gaps with two kinds of site that exclude each other."""
+ALIASES = {"O2": "O2u", "T#2": "T2"}
 
 
 @dataclass(frozen=True)
 class Slab:
-    """One TMO2 slab: metal letter z (0 = A, 1 = B, 2 = C) and sense s (+1 or -1).
+    """One TMO2 slab: metal letter z (0 = A, 1 = B, 2 = C, or half-way between two) and sense s (+1 or -1).
 
-    Lower oxygen z + s, metal z, upper oxygen z - s, all modulo 3. Raises InputError for another z or s.
+    Lower oxygen z + s, metal z, upper oxygen z - s, all modulo 3. Written as its two oxygen letters, with a
+    star where it stands half a letter further ("AB*"). Raises InputError for another z or s.
     """
 
-    z: int
+    z: float
     s: int
 
     def __post_init__(self) -> None:
-        if self.z not in (0, 1, 2) or self.s not in (1, -1):
-            raise InputError(f"slab (z={self.z}, s={self.s}) does not exist; z is 0, 1 or 2 and s is +1 or -1.")
+        if self.z not in (0, 0.5, 1, 1.5, 2, 2.5) or self.s not in (1, -1):
+            raise InputError(
+                f"slab (z={self.z}, s={self.s}) does not exist; z is 0 to 2.5 in steps of 0.5 and s is +1 or -1."
+            )
+        object.__setattr__(self, "z", _whole(self.z))
 
     @property
-    def lower(self) -> int:
+    def lower(self) -> float:
         """Letter of the lower oxygen layer."""
         return (self.z + self.s) % 3
 
     @property
-    def upper(self) -> int:
+    def upper(self) -> float:
         """Letter of the upper oxygen layer."""
         return (self.z - self.s) % 3
 
-    def moved(self, g: int) -> Slab:
+    def moved(self, g: float) -> Slab:
         """The slab glided by g letters; gliding keeps the sense."""
         return Slab((self.z + g) % 3, self.s)
 
     def __str__(self) -> str:
-        return LETTERS[self.lower] + LETTERS[self.upper]
+        star = "" if self.z == int(self.z) else "*"
+        return LETTERS[int(self.lower)] + LETTERS[int(self.upper)] + star
 
 
 @dataclass(frozen=True)
@@ -72,43 +83,45 @@ class Stack:
 
     Gallery j lies between slab j and slab j + 1 (modulo the number of slabs). A shear of q letters means
     that the third cell vector carries the in-plane part q (1/3, 2/3) of the primitive hexagonal cell.
-    Raises InputError for no slab or a shear other than 0, 1, 2.
+    Raises InputError for no slab or a shear other than 0 to 2.5 in steps of 0.5.
     """
 
     slabs: tuple[Slab, ...]
-    shear: int = 0
+    shear: float = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slabs", tuple(self.slabs))
         if not self.slabs:
             raise InputError("a stack needs at least one slab; none was given.")
-        if self.shear not in (0, 1, 2):
-            raise InputError(f"shear {self.shear} is not a letter; it must be 0, 1 or 2.")
+        if self.shear not in (0, 0.5, 1, 1.5, 2, 2.5):
+            raise InputError(f"shear {self.shear} is not a letter; it must be 0, 1 or 2, or half-way between two.")
+        object.__setattr__(self, "shear", _whole(self.shear))
 
     @classmethod
     def from_string(cls, text: str) -> Stack:
         """Stack written as oxygen letter pairs from below, as "AB BA" or "AB CA BC"; "AB +2" adds a shear.
 
+        A star after a pair sets that slab half a letter further: "AB CB*" is T#2.
         Raises InputError for other characters, an odd number of letters or a pair of equal letters.
         """
         body, _, tail = text.partition("+")
         letters = "".join(body.split()).upper()
-        if tail and tail.strip() not in ("0", "1", "2"):
-            raise InputError(f"stack {text!r} ends in shear +{tail.strip()}; it must be +0, +1 or +2.")
-        if not letters or len(letters) % 2 or set(letters) - set(LETTERS):
+        if tail and tail.strip() not in ("0", "0.5", "1", "1.5", "2", "2.5"):
+            raise InputError(f"stack {text!r} ends in shear +{tail.strip()}; it must be +0, +1 or +2 (or +0.5 ...).")
+        if not re.fullmatch(r"([ABC]{2}\*?)+", letters):
             raise InputError(f'stack {text!r} is not made of letter pairs A, B, C; write it like "AB BA".')
-        pairs = [letters[i : i + 2] for i in range(0, len(letters), 2)]
-        return cls(tuple(_slab_of_pair(pair, text) for pair in pairs), int(tail or 0))
+        pairs = re.findall(r"[ABC]{2}\*?", letters)
+        return cls(tuple(_slab_of_pair(pair, text) for pair in pairs), float(tail or 0))
 
     @classmethod
     def from_gaps(cls, gaps: Sequence[str], closure: str = "auto") -> Stack:
-        """Stack with these gap names from below, slab 0 being AB; "O2" reads as "O2u".
+        """Stack with these gap names from below, slab 0 being AB; "O2" reads as "O2u" and "T#2" as "T2".
 
         closure  "strict": the letters must return to the start; "shear" or "auto": a remainder is kept as
                  a shear of the third vector (0 where the letters close)
-        Raises InputError for unknown names, an odd number of sense-flipping gaps (P2, O2u, O2l) or, when
+        Raises InputError for unknown names, an odd number of sense-flipping gaps (P2, O2u, O2l, T2) or, when
         strict, letters that do not close. O2u throughout and O2l throughout are the same P6_3mc crystal
-        upside down; alternating them is another polytype (P-3m1).
+        upside down; alternating them is O6 (R-3m), and two of each in turn another O2 polytype (P-3m1).
         """
         if closure not in ("auto", "strict", "shear"):
             raise InputError(f"closure {closure!r} is unknown; {nearest(closure, ('auto', 'strict', 'shear'))}")
@@ -123,7 +136,7 @@ class Stack:
         if remainder and closure == "strict":
             raise InputError(
                 f"{len(names)} gaps leave the letters displaced by {remainder} of 3, so the cell does not close; "
-                "take O3 and P3 galleries in multiples of 3, or closure='shear'."
+                "take O3 and P3 galleries in multiples of 3 and T2 in pairs, or closure='shear'."
             )
         return cls(tuple(slabs[:-1]), remainder)
 
@@ -143,7 +156,7 @@ class Stack:
         return gap_between(self.slabs[j % len(self)], self.above(j))
 
     def gaps(self) -> list[str]:
-        """Names of the galleries from below: P2, O3, P3, O1, O2u or O2l."""
+        """Names of the galleries from below: P2, O3, P3, O1, O2u, O2l or T2, or two names as "P2/O2u" half-way."""
         return [self.gap(j) for j in range(len(self))]
 
     def glide(self, gallery: int, g: int) -> Stack:
@@ -185,16 +198,20 @@ class Stack:
 
 
 def gap_between(below: Slab, above: Slab) -> str:
-    """Name of the gallery between two slabs."""
-    return GAP_NAMES[below.s * above.s, (above.z - below.z) * below.s % 3]
+    """Name of the gallery between two slabs; half-way between two letters both names, but T2 for O2u/O2l."""
+    relation, k = below.s * above.s, (above.z - below.z) * below.s % 3
+    if (relation, k) in GAP_NAMES:
+        return GAP_NAMES[relation, int(k)]
+    if (relation, k) == RULES["T2"]:
+        return "T2"
+    return f"{GAP_NAMES[relation, int(k - 0.5) % 3]}/{GAP_NAMES[relation, int(k + 0.5) % 3]}"
 
 
 def gap_name(name: str) -> str:
-    """The gap name itself, "O2" read as "O2u". Raises InputError for an unknown name."""
-    if name == "O2":
-        return "O2u"
-    if name not in GAP_RULES:
-        raise InputError(f"gap {name!r} is unknown; {nearest(str(name), [*GAP_RULES, 'O2'])}")
+    """The gap name itself, "O2" read as "O2u" and "T#2" as "T2". Raises InputError for an unknown name."""
+    name = ALIASES.get(name, name)
+    if name not in RULES:
+        raise InputError(f"gap {name!r} is unknown; {nearest(str(name), [*RULES, 'O2'])}")
     return name
 
 
@@ -210,22 +227,26 @@ def flipped(name: str) -> str:
 
 
 def _slab_of_pair(pair: str, text: str) -> Slab:
-    x, y = (LETTERS.index(letter) for letter in pair)
+    x, y = (LETTERS.index(letter) for letter in pair[:2])
     if x == y:
         raise InputError(f"slab {pair} in stack {text!r} has a prismatic metal; the two letters must differ.")
-    return Slab(-(x + y) % 3, 1 if (y - x) % 3 == 1 else -1)
+    return Slab(-(x + y) % 3 + 0.5 * (len(pair) - 2), 1 if (y - x) % 3 == 1 else -1)
+
+
+def _whole(number: float) -> float:
+    return int(number) if number == int(number) else float(number)
 
 
 def _slab_above(below: Slab, name: str) -> Slab:
-    relation, k = GAP_RULES[name]
+    relation, k = RULES[name]
     return Slab((below.z + k * below.s) % 3, below.s * relation)
 
 
 def _require_even_flips(names: list[str]) -> None:
-    flips = [name for name in names if GAP_RULES[name][0] < 0]
+    flips = [name for name in names if RULES[name][0] < 0]
     if len(flips) % 2:
         raise InputError(
-            f"{len(flips)} of {len(names)} gaps flip the slab sense (P2, O2u, O2l), an odd number, so the period "
+            f"{len(flips)} of {len(names)} gaps flip the slab sense (P2, O2u, O2l, T2), an odd number, so the period "
             f"cannot close; use {len(flips) - 1} or {len(flips) + 1} of them."
         )
 

@@ -13,11 +13,14 @@ from simkit.errors import InputError, nearest
 RADII_A: Mapping[str, Mapping[int, float]] = MappingProxyType(
     {
         "Li": {1: 0.76},
+        "Na": {1: 1.02},
         "Mg": {2: 0.72},
         "Ca": {2: 1.00},
         "Zn": {2: 0.74},
         "Al": {3: 0.535},
         "Ga": {3: 0.62},
+        "Si": {4: 0.40},
+        "Ge": {4: 0.53},
         "Sc": {3: 0.745},
         "Ti": {3: 0.67, 4: 0.605},
         "V": {3: 0.64, 4: 0.58, 5: 0.54},
@@ -27,13 +30,22 @@ RADII_A: Mapping[str, Mapping[int, float]] = MappingProxyType(
         "Co": {2: 0.745, 3: 0.545, 4: 0.53},
         "Ni": {2: 0.69, 3: 0.56, 4: 0.48},
         "Cu": {2: 0.73, 3: 0.54},
+        "Y": {3: 0.90},
         "Zr": {4: 0.72},
-        "Sn": {4: 0.69},
         "Nb": {5: 0.64},
+        "Mo": {4: 0.65, 5: 0.61, 6: 0.59},
         "Ru": {3: 0.68, 4: 0.62, 5: 0.565},
-        "Ir": {4: 0.625, 5: 0.57},
+        "Rh": {3: 0.665, 4: 0.60},
+        "In": {3: 0.80},
+        "Sn": {4: 0.69},
         "Sb": {5: 0.60},
         "Te": {6: 0.56},
+        "La": {3: 1.032},
+        "Hf": {4: 0.71},
+        "Ta": {5: 0.64},
+        "W": {6: 0.60},
+        "Ir": {4: 0.625, 5: 0.57},
+        "Pt": {4: 0.625},
     }
 )
 """Octahedral ionic radii, A (Shannon, Acta Cryst. A 32, 751, 1976), of the valences a slab metal may take."""
@@ -44,8 +56,13 @@ ANION_VALENCE: Mapping[str, int] = MappingProxyType({"O": -2, "S": -2, "F": -1})
 ION_VALENCE: Mapping[str, int] = MappingProxyType({"Li": 1, "Na": 1, "K": 1, "Mg": 2, "Ca": 2, "Zn": 2})
 """Formal valence of the ions a gallery may hold."""
 
+TETRAHEDRAL_VALENCE: Mapping[str, int] = MappingProxyType(
+    {"Mn": 2, "Fe": 3, "Co": 2, "Ni": 2, "Cu": 2, "V": 5, "Cr": 6, "Mo": 6, "W": 6, "Si": 4, "Ge": 4, "Ti": 4}
+)
+"""Formal valence of cations on tetrahedral sites, where it is not that of `ION_VALENCE` or the only one."""
+
 OXIDATION_ORDER: tuple[tuple[str, int], ...] = (
-    *(("Ti", 4), ("V", 4), ("V", 5), ("Mn", 3), ("Fe", 3), ("Co", 3), ("Mn", 4), ("Ru", 4)),
+    *(("Ti", 4), ("Mo", 5), ("Mo", 6), ("V", 4), ("V", 5), ("Mn", 3), ("Fe", 3), ("Co", 3), ("Mn", 4), ("Ru", 4)),
     *(("Ni", 3), ("Ir", 5), ("Co", 4), ("Ni", 4), ("Ru", 5), ("Cu", 3), ("Fe", 4), ("Cr", 4)),
 )
 """Which couple gives up its electron first when the mean valence of a slab rises: a guess to start from."""
@@ -61,6 +78,16 @@ def require_dopant(symbol: str) -> None:
     """Raise InputError unless the symbol is a cation with known valences, on whatever site."""
     if symbol not in RADII_A and symbol not in ION_VALENCE:
         raise InputError(f"cation {symbol!r} has no valence here; {nearest(str(symbol), [*RADII_A, *ION_VALENCE])}")
+
+
+def ion_valence(symbol: str) -> int:
+    """Formal valence of an ion of a gallery or tunnel: `ION_VALENCE`, else the lowest of the table."""
+    return ION_VALENCE[symbol] if symbol in ION_VALENCE else min(RADII_A[symbol])
+
+
+def tetrahedral_valence(symbol: str) -> int:
+    """Formal valence of a cation on a tetrahedral site."""
+    return TETRAHEDRAL_VALENCE[symbol] if symbol in TETRAHEDRAL_VALENCE else ion_valence(symbol)
 
 
 def window(counts: Mapping[str, int]) -> tuple[float, float]:
@@ -82,6 +109,17 @@ def required_valences(contents: Sequence[float]) -> Floats:
     return 4.0 - 0.5 * (x + np.roll(x, 1))
 
 
+def needed_valence(metals: int, anions: Mapping[str, int], ions: float) -> float:
+    """Mean valence of octahedral metals that makes a neutral whole: (2 N_O + 2 N_S + N_F - ions) / metals.
+
+    metals  number of octahedral metals; anions counts by element; ions total charge of all other cations
+    For a block or a particle without slabs, or for a whole cell. Raises InputError without metals.
+    """
+    if metals < 1:
+        raise InputError(f"{metals} octahedral metals cannot balance {dict(anions)}; at least 1 is needed.")
+    return -(sum(n * ANION_VALENCE[symbol] for symbol, n in anions.items()) + ions) / metals
+
+
 def slab_valences(counts: Mapping[str, int], mean: float) -> dict[str, float]:
     """Mean valence of each metal of a slab whose mean valence is given, oxidised in `OXIDATION_ORDER`.
 
@@ -101,13 +139,14 @@ def mean_bond_A(metals: Mapping[str, float], mean: float) -> float:
     """Mean metal-oxygen length of a slab from ionic radii (oxygen 1.40 A), A, at a mean valence."""
     low, high = window(metals)
     valences = slab_valences(metals, min(max(mean, low), high))
-    return 1.40 + sum(x * _radius(symbol, valences[symbol]) for symbol, x in metals.items())
+    return 1.40 + sum(x * octahedral_radius_A(symbol, valences[symbol]) for symbol, x in metals.items())
 
 
 def _ladder(counts: Mapping[str, float]) -> list[tuple[str, int]]:
     return [(s, q) for s, q in OXIDATION_ORDER if s in counts and q in RADII_A[s] and q > min(RADII_A[s])]
 
 
-def _radius(symbol: str, valence: float) -> float:
+def octahedral_radius_A(symbol: str, valence: float) -> float:
+    """Octahedral radius, A, interpolated between the valences of the table and held at its ends."""
     table = RADII_A[symbol]
     return float(np.interp(valence, sorted(table), [table[q] for q in sorted(table)]))

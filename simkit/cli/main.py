@@ -18,6 +18,7 @@ from simkit.cli.progress import watching
 from simkit.errors import InputError, Interrupted, SimkitError
 from simkit.io.record import is_alive
 from simkit.potential import load
+from simkit.workflows import building
 from simkit.workflows import study as studies
 from simkit.workflows.common import Hooks
 
@@ -35,7 +36,9 @@ app = typer.Typer(
 app.add_typer(potentials.app, name="potentials")
 shortcuts.register(app)
 
-Study = Annotated[Path, typer.Argument(help="Study file (TOML); make one with: simkit init STUDY.toml")]
+Study = Annotated[
+    Path, typer.Argument(help="Study file (see simkit init) or recipe of a stack (see simkit build --list).")
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Run directory; default runs/<name of the study file>.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Take up the run in --out where it stopped.")]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:0.")]
@@ -57,8 +60,8 @@ def run(  # noqa: PLR0913 (one option each)
     """Run a study: build, relax, migrate, glide, map the stress, write the report."""
     given = [("device", device), ("potential", potential)]
     flags = [f'{name}="{value}"' for name, value in given if value is not None]
-    data = config.with_overrides(config.read_toml(study), [*(set_ or []), *flags])
-    settings = config.checked(studies.Config, data)
+    file = building.locate(study)
+    settings = studies.settings(config.with_overrides(config.read_toml(file), [*(set_ or []), *flags]))
     console = Console(stderr=True)
     folder = out if out is not None else Path("runs") / study.stem
     command = shlex.join(["simkit", *sys.argv[1:]])

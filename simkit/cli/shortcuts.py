@@ -13,16 +13,15 @@ import typer
 from rich.console import Console
 
 from simkit import config, io, measure, potential
+from simkit.cli.building import build_command, require_free
 from simkit.cli.progress import watching
 from simkit.errors import InputError, nearest
 from simkit.potential.base import check_elements
 from simkit.structure import Structure
-from simkit.workflows import gliding, migration, numbers, relax, stress, study
-from simkit.workflows.cells import intergrowth
+from simkit.workflows import gliding, migration, numbers, relax, stress
 from simkit.workflows.common import Hooks
-from simkit.workflows.outputs import write_model
 
-Files = Annotated[list[Path], typer.Argument(help="Structure files: .cif, .extxyz, .xyz, POSCAR, .vasp")]
+Files = Annotated[list[Path], typer.Argument(help="Structure files: .cif, .extxyz, .xyz, POSCAR, .vasp, .lammps-data")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for what is made; new or empty.")]
 PotentialName = Annotated[str, typer.Option("--potential", help="See: simkit potentials list.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:0.")]
@@ -77,26 +76,6 @@ def named(files: list[Path]) -> dict[str, Structure]:
     if len(structures) < len(files):
         raise InputError("two of the files have the same name; rename one, results are kept by name.")
     return structures
-
-
-def require_free(out: Path) -> None:
-    """Raise InputError when the output folder is a file or holds something."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out {out} exists and is not an empty folder; name another.")
-
-
-def build_command(
-    study_file: Annotated[Path, typer.Argument(help="Study file; only its structure table and seed are used.")],
-    out: Out = Path("cell"),
-    set_: Assignments = None,
-) -> None:
-    """Build the cell of a study from starting heights, check it, and write it with a picture and its report."""
-    settings = config.checked(study.Config, config.with_overrides(config.read_toml(study_file), set_ or []))
-    require_free(out)
-    model = intergrowth(settings.structure, settings.seed)
-    write_model(out, model, settings.name)
-    typer.echo(model.report.text())
-    typer.echo(f"wrote {out}/cell.cif, cell.extxyz, cell.png, report.txt, report.json, recipe.json")
 
 
 def relax_command(

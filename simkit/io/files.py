@@ -15,17 +15,23 @@ from simkit.io.ase import from_ase
 from simkit.io.atomic import write_atomic
 from simkit.io.cif import cif_text, read_cif
 from simkit.io.frames import Frame, Scalar, frames_text, read_frames
+from simkit.io.lammps import lammps_text, read_lammps
 from simkit.io.poscar import poscar_text, read_poscar
 from simkit.io.pymatgen import from_pymatgen
 from simkit.structure import Structure
 
 Readable = Structure | Atoms | PymatgenStructure | str | os.PathLike
 
-_FORMATS = {".cif": "cif", ".extxyz": "extxyz", ".xyz": "extxyz", ".vasp": "poscar", ".poscar": "poscar"}
+_FORMATS = {
+    ".cif": "cif", ".extxyz": "extxyz", ".xyz": "extxyz", ".vasp": "poscar", ".poscar": "poscar",
+    ".lammps-data": "lammps", ".data": "lammps",
+}  # fmt: skip
+_TEXTS = {"cif": cif_text, "poscar": poscar_text, "lammps": lammps_text}
+_READERS = {"cif": read_cif, "poscar": read_poscar, "lammps": read_lammps}
 
 
 def format_of(path: str | os.PathLike) -> str:
-    """cif, extxyz or poscar, from the file's name. Raises InputError for any other ending."""
+    """cif, extxyz, poscar or lammps, from the file's name. Raises InputError for any other ending."""
     name = Path(path).name
     if name.upper().startswith(("POSCAR", "CONTCAR")):
         return "poscar"
@@ -39,16 +45,14 @@ def format_of(path: str | os.PathLike) -> str:
 
 
 def read(path: str | os.PathLike) -> Structure:
-    """The one structure of a .cif, .extxyz, .xyz, .vasp or POSCAR file, checked.
+    """The one structure of a .cif, .extxyz, .xyz, .vasp, POSCAR or .lammps-data file, checked.
 
-    Raises InputError with what was found, what is allowed and what to do: see `read_cif`, `read_frames` and
-    `read_poscar`; also for files of several frames (use `read_frames`).
+    Raises InputError with what was found, what is allowed and what to do: see `read_cif`, `read_frames`,
+    `read_poscar` and `read_lammps`; also for files of several frames (use `read_frames`).
     """
     kind = format_of(path)
-    if kind == "cif":
-        return read_cif(path)
-    if kind == "poscar":
-        return read_poscar(path)
+    if kind in _READERS:
+        return _READERS[kind](path)
     frames = read_frames(path)
     if len(frames) != 1:
         raise InputError(
@@ -65,11 +69,11 @@ def write(
 ) -> Path:
     """Write one structure (any format) or several (extended XYZ), atomically; returns the path.
 
-    metadata goes to the comment line of each frame (one mapping for all, or one each); columns (n,) or (n, k)
-    are further per-atom columns of a single structure. Only extended XYZ keeps layers, tags, metadata and columns,
-    and it keeps them exactly.
+    metadata goes to the comment line of each frame (one mapping for all, or one each), and to the comment or title
+    of the other formats, where it is for people to read; columns (n,) or (n, k) are further per-atom columns of a
+    single structure. Only extended XYZ keeps layers, tags, metadata and columns, and it keeps them exactly.
 
-    Raises InputError for several structures, metadata or columns in a format without a place for them.
+    Raises InputError for several structures or columns in a format without a place for them.
     """
     single = isinstance(structures, Structure)
     listed = [structures] if single else list(structures)
@@ -78,10 +82,10 @@ def write(
     kind = format_of(path)
     if kind == "extxyz":
         return write_atomic(path, frames_text(_frames(listed, metadata, columns)).encode())
-    if len(listed) != 1 or metadata is not None or columns is not None:
-        raise InputError(f"a {kind} file holds one structure without metadata; write {len(listed)} as .extxyz.")
-    text = cif_text(listed[0], Path(path).stem) if kind == "cif" else poscar_text(listed[0], Path(path).stem)
-    return write_atomic(path, text.encode())
+    if len(listed) != 1 or columns is not None:
+        raise InputError(f"a {kind} file holds one structure without columns; write {len(listed)} as .extxyz.")
+    facts = metadata if isinstance(metadata, Mapping) else (metadata or [{}])[0]
+    return write_atomic(path, _TEXTS[kind](listed[0], _title(path, facts)).encode())
 
 
 def as_structure(source: Readable) -> Structure:
@@ -101,6 +105,11 @@ def as_structure(source: Readable) -> Structure:
         f"a {type(source).__name__} is no structure; allowed: simkit Structure, ase.Atoms, "
         "pymatgen Structure, or the path of a file."
     )
+
+
+def _title(path: str | os.PathLike, facts: Mapping[str, Scalar]) -> str:
+    """Name of the file and what is known of it, on one line."""
+    return "; ".join([Path(path).stem, *(f"{key} {value}" for key, value in facts.items())])
 
 
 def _frames(

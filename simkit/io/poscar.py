@@ -13,6 +13,7 @@ from simkit.io.checks import check_distances, element, regular_file, right_hande
 from simkit.structure import Structure
 
 _SHORTEST_LINE = 6
+_LONGEST_TITLE = 1000
 
 
 def read_poscar(path: str | os.PathLike) -> Structure:
@@ -35,7 +36,7 @@ def read_poscar(path: str | os.PathLike) -> Structure:
 def poscar_text(structure: Structure, title: str = "simkit") -> str:
     """A VASP 5 POSCAR with direct coordinates; runs of one element keep the order of atoms. Tags are not kept."""
     runs = [(symbol, len(list(group))) for symbol, group in groupby(structure.symbols)]
-    lines = [" ".join(title.split())[:200] or "simkit", "1.0"]
+    lines = [" ".join(title.split())[:_LONGEST_TITLE] or "simkit", "1.0"]
     lines += [" ".join(f"{x:.16f}" for x in row) for row in structure.cell]
     lines += [" ".join(s for s, _ in runs), " ".join(str(k) for _, k in runs), "Direct"]
     lines += [" ".join(f"{x:.16f}" for x in row) for row in structure.fractional]

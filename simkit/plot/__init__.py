@@ -13,7 +13,7 @@ from simkit.plot.curves import (
     line_figure,
 )
 from simkit.plot.pictures import FieldPanel, StressPanel, field_map_figure, stress_map_figure, structure_figure
-from simkit.plot.style import png_bytes, svg_bytes
+from simkit.plot.style import png_bytes, small_png_bytes, svg_bytes
 
 __all__ = [
     "BarGroup",
@@ -30,6 +30,7 @@ __all__ = [
     "gliding_figure",
     "line_figure",
     "png_bytes",
+    "small_png_bytes",
     "stress_map_figure",
     "structure_figure",
     "svg_bytes",

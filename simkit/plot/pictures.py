@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -15,6 +16,7 @@ from matplotlib.patches import Patch
 from simkit.arrays import Floats
 from simkit.elements import SYMBOLS
 from simkit.errors import InputError
+from simkit.plot.orientation import STACKING, Aspect, aspects
 from simkit.plot.style import (
     PAGE_WIDTH_IN,
     blank_figure,
@@ -28,10 +30,13 @@ from simkit.plot.view import MARGIN_A, View, draw_atoms, draw_bonds, draw_frame,
 from simkit.structure import Structure
 
 _MAP_COLOURS = "viridis"
-_HEIGHT_LABEL = "height along the stacking direction (Å)"
+_HEIGHT_LABEL = STACKING
 _ROW_LABELS_IN = 0.34
 _FOOT_IN = 0.62
 _LARGEST_SCALE_IN_PER_A = 0.18
+_TALLEST_IN = 4.5
+_KEY_IN = 0.72
+"""Width of one entry of the legend, inches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +74,9 @@ class _Page:
     @property
     def scale(self) -> float:
         """Inches per A."""
-        return min(self.most_in / float(np.ptp(self.limits)), _LARGEST_SCALE_IN_PER_A)
+        wide = self.most_in / float(np.ptp(self.limits))
+        tall = _TALLEST_IN / max(view.width + 2 * MARGIN_A for view in self.views)
+        return min(wide, tall, _LARGEST_SCALE_IN_PER_A)
 
     @property
     def width_in(self) -> float:
@@ -91,33 +98,61 @@ def structure_figure(
     phases: Sequence[str] | None = None,
     title: str = "",
 ) -> Figure:
-    """Side view, stacking to the right: octahedra coloured by phase, atoms by element, galleries named.
+    """Octahedra coloured by phase, atoms by element: phases side by side, galleries of a stack named.
 
     galleries: (height A, name) of each gallery; phases (n,): phase of each atom, from the tag "phase" when None.
-    Narrow cells are repeated across for the picture. Raises InputError for a wrong number of phases.
+    A stack is drawn with the stacking to the right, domains with their boundaries upright, other shapes as two cuts
+    (`aspects`). Narrow cells are repeated across for the picture. Raises InputError for a wrong number of phases.
     """
     named = _phases(structure, phases)
-    view = side_view(structure)
+    sides = aspects(structure, named)
+    views = [side_view(side.structure) for side in sides]
+    pages = [_Page([view], 6.4) for view in views]
+    keys = _keys(structure, named)
+    width = max(*(page.width_in + 0.4 for page in pages), 4.4)
+    rows = -(-len(keys) // max(int(width / _KEY_IN), 1))
     with house_style():
-        page = _Page([view], 6.4)
-        figure = blank_figure(max(page.width_in + 0.4, 4.4), page.height_in + (0.5 if title else 0.25))
-        axes = figure.subplots()
-        draw_octahedra(axes, view, named)
-        draw_bonds(axes, view)
-        draw_atoms(axes, view, structure, [element_colour(int(z)) for z in structure.numbers])
-        draw_frame(axes, view, "")
-        axes.set_xlabel(page.label)
+        heights = [page.height_in + (0.2 if side.note else 0.0) for side, page in zip(sides, pages, strict=True)]
+        extra = (0.25 if title else 0.0) + 0.17 * (rows - 1) + 0.25
+        figure = blank_figure(width, sum(heights) + extra)
+        grid = figure.subplots(len(sides), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for axes, side, view, page in zip(grid, sides, views, pages, strict=True):
+            _drawn(axes, side, view, named)
+            axes.set_xlabel(side.label if page.width_in > 3.2 else side.label.split(" ")[0] + " (Å)")
+            for height, name in galleries if side.stacked else ():
+                _name(axes, view.height_drawn(height), name, phase_colour(name))
+            if not (galleries and side.stacked):
+                _name_phases(axes, side, list(dict.fromkeys(named)))
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
-        for height, name in galleries:
-            axes.annotate(
-                name, (view.height_drawn(height), 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
-                textcoords="offset points", fontsize=8.5, ha="center", va="bottom",
-                color=phase_colour(name), fontweight="bold",
-            )  # fmt: skip
-        keys = _keys(structure, named)
-        figure.legend(handles=keys, loc="outside lower center", ncols=min(len(keys), 8), columnspacing=1.6)
+        columns = -(-len(keys) // rows)
+        figure.legend(handles=keys, loc="outside lower center", ncols=columns, columnspacing=1.4, handletextpad=0.5)
     return figure
+
+
+def _drawn(axes: Axes, side: Aspect, view: View, phases: Sequence[str]) -> None:
+    """One side of a cell whose atoms have these phases."""
+    structure = side.structure
+    draw_octahedra(axes, view, [phases[i] for i in side.index], list(dict.fromkeys(phases)))
+    draw_bonds(axes, view)
+    draw_atoms(axes, view, structure, [element_colour(int(z)) for z in structure.numbers])
+    draw_frame(axes, view, side.note)
+
+
+def _name_phases(axes: Axes, side: Aspect, phases: Sequence[str]) -> None:
+    """A band behind each stretch of one phase, with its name above."""
+    for start, end, name in side.spans:
+        colour = phase_colour(name, phases.index(name))
+        axes.axvspan(start, end, color=colour, alpha=0.13, linewidth=0, zorder=0)
+        _name(axes, 0.5 * (start + end), name, colour)
+
+
+def _name(axes: Axes, place: float, name: str, colour: str) -> None:
+    """A word above the picture."""
+    axes.annotate(
+        name, (place, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points",
+        fontsize=8.5, ha="center", va="bottom", color=colour, fontweight="bold",
+    )  # fmt: skip
 
 
 def stress_map_figure(
@@ -211,11 +246,21 @@ def _scale(figure: Figure, colours: ScalarMappable, grid: np.ndarray, quantity: 
 def _phases(structure: Structure, phases: Sequence[str] | None) -> list[str]:
     """Phase of each atom; empty words where nothing is known."""
     if phases is None:
-        column = structure.tags.get("phase")
-        return [""] * len(structure) if column is None else [str(word) for word in column]
+        return _tagged(structure)
     if len(phases) != len(structure):
         raise InputError(f"{len(phases)} phases for {len(structure)} atoms; one each is needed.")
     return [str(word) for word in phases]
+
+
+def _tagged(structure: Structure) -> list[str]:
+    """Phase of each atom by its tag; parts of one phase with compositions of their own are numbered."""
+    if "phase" not in structure.tags:
+        return [""] * len(structure)
+    names = [str(word) for word in structure.tags["phase"]]
+    parts = structure.tags.get("block", np.zeros(len(structure), dtype=int))
+    if len(set(names)) > 1 or len(np.unique(parts)) < 2:
+        return names
+    return [f"{name} part {int(part) + 1}" for name, part in zip(names, parts, strict=True)]
 
 
 def _keys(structure: Structure, phases: Sequence[str]) -> list:
@@ -229,4 +274,4 @@ def _keys(structure: Structure, phases: Sequence[str]) -> list:
         for z in np.unique(structure.numbers)
     ]  # fmt: skip
     names = [name for name in dict.fromkeys(phases) if name]
-    return keys + [Patch(color=phase_colour(n, k), alpha=0.4, label=f"{n} slab") for k, n in enumerate(names)]
+    return keys + [Patch(color=phase_colour(n, k), alpha=0.4, label=n) for k, n in enumerate(names)]

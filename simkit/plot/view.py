@@ -103,9 +103,11 @@ def draw_bonds(axes: Axes, view: View) -> None:
     axes.add_collection(LineCollection(list(view.paper[view.pairs]), colors="#777777", linewidths=0.7, zorder=2))
 
 
-def draw_octahedra(axes: Axes, view: View, phases: Sequence[str]) -> None:
-    """The outline of each metal's anions, filled in the colour of its phase; those behind another are left out."""
-    names = list(dict.fromkeys(phases))
+def draw_octahedra(axes: Axes, view: View, phases: Sequence[str], names: Sequence[str]) -> None:
+    """The outline of each metal's anions, filled in the colour of its phase; those behind another are left out.
+
+    names: every phase of the figure, whose place gives the colour of those that have none of their own
+    """
     drawn: list[Floats] = []
     for metal in np.unique(view.pairs[:, 0]) if len(view.pairs) else []:
         corners, centre = view.paper[view.pairs[view.pairs[:, 0] == metal, 1]], view.paper[metal]

@@ -28,7 +28,7 @@ def call(monkeypatch, capsys, *words):
         ("relax.max_steps=many", ["relax.max_steps", "'many'", "integer"]),
         ("structure.blocks.0.gaps=-2", ["structure.blocks.0.gaps", "-2", "greater than 0"]),
         ("structure.blocks.0.content=1.4", ["content", "1.4", "0 to 1"]),
-        ("structure.blocks.0.phase='P4'", ["phase", "'P4'", "allowed: P2, O3"]),
+        ("structure.blocks.0.phase='P4'", ["phase", "'P4'", "did you mean 'OP4'"]),
         ("structure.blocks.0.gaps=3", ["flip", "odd"]),
         ("structure.blocks.1.metals={Xx=1.0}", ["Xx"]),
         ("structure.blocks.1.metals={Mn=0.6}", ["sum", "0.6"]),

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from simkit.build import PHASES, Slab, Stack, same_cyclic
-from simkit.build.stacking import GAP_RULES, flipped
+from simkit.build import PHASES, Slab, Stack, gallery_sites, same_cyclic
+from simkit.build.stacking import GAP_RULES, RULES, flipped
 from simkit.errors import InputError
 
 
@@ -162,3 +162,39 @@ def test_unknown_gap_names_the_nearest():
         Stack.from_gaps(["O2uu"])
     with pytest.raises(InputError, match="gallery 7 does not exist"):
         Stack.from_string("AB BA").glide(7, 1)
+
+
+def test_half_letters_close_in_pairs_and_round_trip_as_text():
+    t2 = Stack.from_gaps(["T#2", "T2"], closure="strict")
+    assert (str(t2), t2.gaps(), t2.sense_class()) == ("AB CB*", ["T2", "T2"], "+-")
+    single = Stack.from_gaps(["P2", "T2"])
+    assert single.shear == 1.5
+    with pytest.raises(InputError, match=r"displaced by 1\.5 of 3"):
+        Stack.from_gaps(["P2", "T2"], closure="strict")
+    rng = np.random.default_rng(8)
+    for _ in range(100):
+        names = [str(n) for n in rng.choice(sorted(RULES), 6)]
+        if sum(RULES[n][0] < 0 for n in names) % 2 == 0:
+            stack = Stack.from_gaps(names)
+            assert stack.gaps() == names
+            assert Stack.from_string(str(stack)) == stack
+
+
+def test_half_a_glide_leads_from_o2u_through_t2_to_o2l():
+    stack = Stack.from_gaps(["O2u", "O2u"])
+    step = 0.5 * stack.slabs[0].s
+    assert stack.glide(0, step).gaps() == ["T2", "O2u"]
+    assert stack.glide(0, step).glide(0, step).gaps() == ["O2l", "O2u"]
+    assert Stack.from_gaps(["P2", "P2"]).glide(0, step).gaps() == ["P2/O2u", "P2"]
+    assert Stack.from_gaps(["O3", "O3"]).glide(0, step).gaps() == ["O3/O1", "O3"]
+    with pytest.raises(InputError, match="gallery 0 stands half-way between P2 and O2u"):
+        gallery_sites(Stack.from_gaps(["P2", "P2"]).glide(0, step), 0)
+
+
+def test_sites_of_half_letter_slabs_are_those_of_whole_ones_moved():
+    for gap in GAP_RULES:
+        whole = Stack.from_gaps([gap, gap])
+        moved = Stack(tuple(slab.moved(0.5) for slab in whole.slabs), whole.shear)
+        assert moved.gaps() == whole.gaps()
+        there = {(kind, (letter + 0.5) % 3) for letter, kind in gallery_sites(whole, 0)}
+        assert {(kind, letter) for letter, kind in gallery_sites(moved, 0)} == there

@@ -1,0 +1,120 @@
+"""Alkali sites of both domains of a lateral join, those near the boundaries only where there is room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simkit.arrays import Floats, Integers
+from simkit.build.check.contacts import ION_SHIFT_A
+from simkit.build.check.coordination import ALLOWED, COORDINATION_A
+from simkit.build.checks import Limits
+from simkit.build.geometry import gallery_sites
+from simkit.build.lateral.domains import Domains
+from simkit.build.plane import HEXAGONAL
+from simkit.build.scaffold import HARD_CORE_A
+from simkit.elements import atomic_number
+from simkit.kernels.pair_search import find_pairs
+
+APART_A = 2.7
+"""Least distance between sites that may be filled together, A."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ions:
+    """Candidate sites: positions (m, 3) A, gallery (m,), side (m,) 0 left or 1 right, kind (m,), depth (m,) A from
+    the nearest boundary."""
+
+    positions: Floats
+    gallery: Integers
+    side: Integers
+    kind: np.ndarray
+    depth: Floats
+
+    def __len__(self) -> int:
+        return len(self.gallery)
+
+    def take(self, which: np.ndarray) -> Ions:
+        """The sites `which` (mask or indices)."""
+        return Ions(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+
+def candidates(domains: Domains) -> Ions:
+    """Every alkali site of either phase inside its own domain, displaced by half of what its two slabs are.
+
+    A site of the left phase moves by (u_j + u_(j+1)) / 2; one of the right phase sits where that mean, fully
+    developed, would carry it, less what is still missing at its place.
+    """
+    columns = [_gallery(domains, j, side) for j in range(len(domains.frame.stack)) for side in (0, 1)]
+    return Ions(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+
+
+def with_room(ions: Ions, framework: tuple[Floats, Floats, Floats], alkali: tuple[str, str], limits: Limits) -> Ions:
+    """Sites that keep their distances, the innermost of each domain chosen first.
+
+    framework  cell (3, 3), anions (n, 3) and slab metals (k, 3), A
+    alkali     symbol of the ion of the left and of the right domain
+    A site stays when it keeps the limits to anions and metals, has five anions around it and no chosen site lies
+    within 2.7 A; the two kinds
+    of a prismatic gallery, nearer than the hard core, remain alternatives of each other inside one domain.
+    """
+    cell, anions, metals = framework
+    closer = np.array([ION_SHIFT_A.get(atomic_number(symbol), 0.0) for symbol in alkali])[ions.side]
+    good = _nearest(ions.positions, anions, cell) >= limits.alkali_oxygen_A + closer - 1e-9
+    good &= _nearest(ions.positions, metals, cell) >= limits.alkali_metal_A + closer - 1e-9
+    around = find_pairs(ions.positions, anions, cell, COORDINATION_A["A"] - 1e-6).point
+    good &= np.bincount(around, minlength=len(ions)) >= min(ALLOWED["A"])
+    ions = ions.take(good)
+    pairs = find_pairs(ions.positions, ions.positions, cell, APART_A - 1e-6)
+    alternative = (pairs.distance < HARD_CORE_A) & (ions.side[pairs.point] == ions.side[pairs.atom])
+    return ions.take(_chosen(ions, pairs.point[~alternative], pairs.atom[~alternative]))
+
+
+def _chosen(ions: Ions, first: Integers, second: Integers) -> np.ndarray:
+    """(m,) bool: sites taken from the inside out, none with a clash among those taken before."""
+    chosen = np.ones(len(ions), dtype=bool)
+    rank = np.empty(len(ions), dtype=np.int64)
+    order = np.lexsort((np.arange(len(ions)), -np.round(ions.depth, 6)))
+    rank[order] = np.arange(len(ions))
+    inner = rank[second] < rank[first]
+    first, second = first[inner], second[inner]
+    by_rank = np.argsort(rank[first], kind="stable")
+    for i, j in zip(first[by_rank], second[by_rank], strict=True):
+        chosen[i] &= not chosen[j]
+    return chosen
+
+
+def _gallery(domains: Domains, j: int, side: int) -> tuple:
+    frame, profile, axis = domains.frame, domains.profile, domains.axis
+    slips = domains.alignment.slips
+    n, a_A = len(frame.stack), frame.a_A
+    middle = 0.5 * a_A * (slips.centred[j] + slips.centred[(j + 1) % n])
+    stack = domains.stacks[side]
+    origin = np.zeros(2) if side == 0 else middle + a_A * slips.slabs.mean(axis=0) + a_A * _first_letter(domains)
+    points, kinds = [], []
+    for letter, kind in gallery_sites(stack, j):
+        layer = frame.layer(letter, frame.gallery_height_A(j))
+        layer[:, :2] -= origin
+        layer[:, axis] = profile.wrapped(layer[:, axis])
+        layer = layer[profile.in_left(layer[:, axis]) == (side == 0)]
+        points.append(layer)
+        kinds.append(np.full(len(layer), kind))
+    points, kinds = np.concatenate(points), np.concatenate(kinds)
+    depth = profile.distance_A(points[:, axis])
+    return domains.carried(points, middle), np.full(len(points), j), np.full(len(points), side), kinds, depth
+
+
+def _first_letter(domains: Domains) -> Floats:
+    """(2,) in-plane vector by which the right stack's letters run ahead of the left's at slab 0, units of a."""
+    left, right = domains.stacks
+    step = (right.slabs[0].z - left.slabs[0].z) % 3
+    return step * np.array([1.0, 2.0]) / 3.0 @ HEXAGONAL
+
+
+def _nearest(points: Floats, others: Floats, cell: Floats) -> Floats:
+    """(m,) distance of each point to the nearest of the others, 3.5 A where none is nearer."""
+    pairs = find_pairs(points, others, cell, 3.5)
+    result = np.full(len(points), 3.5)
+    np.minimum.at(result, pairs.point, pairs.distance)
+    return result

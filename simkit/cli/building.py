@@ -1,0 +1,74 @@
+"""`simkit build`: a cell from a recipe or a file, the list of recipes, the gallery."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from simkit import potential
+from simkit.cli.progress import watching
+from simkit.errors import InputError
+from simkit.workflows import building, gallery, settling
+from simkit.workflows.common import Hooks
+
+Word = Annotated[str, typer.Argument(help="Name of a recipe (see --list) or a TOML file with a [structure] table.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for what is made; new or empty.")]
+Assignments = Annotated[list[str] | None, typer.Option("--set", help="key=value, as structure.repeats=[4,4].")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Another arrangement of metals and ions.")]
+Relax = Annotated[bool, typer.Option("--relax", help="Relax atoms and cell, then check what became of the phases.")]
+PotentialName = Annotated[str, typer.Option("--potential", help="For --relax; see: simkit potentials list.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:0.")]
+Trust = Annotated[str | None, typer.Option("--trust", help="Name or SHA-256 of a pickled model file you trust.")]
+List = Annotated[bool, typer.Option("--list", help="List the recipes and build nothing.")]
+Gallery = Annotated[Path | None, typer.Option("--gallery", help="Draw every recipe into this folder.")]
+
+
+def build_command(  # noqa: PLR0913 (one option each)
+    recipe: Word = "",
+    out: Out = Path("cell"),
+    set_: Assignments = None,
+    seed: Seed = None,
+    relax: Relax = False,
+    potential_name: PotentialName = "default",
+    device: Device = "auto",
+    trust: Trust = None,
+    list_: List = False,
+    gallery_: Gallery = None,
+) -> None:
+    """Build a cell, check it, and write it with a picture and its report; --list names what is at hand."""
+    if list_:
+        typer.echo(gallery.table())
+        return
+    if gallery_ is not None:
+        gallery.write(gallery_, typer.echo)
+        return
+    if not recipe:
+        raise InputError("name a recipe or a file to build; simkit build --list shows the recipes.")
+    assignments = [*(set_ or []), *([] if seed is None else [f"seed={seed}"])]
+    name, request = building.load(recipe, assignments)
+    require_free(out)
+    cell = building.run(name, request)
+    loaded = potential.load(potential_name, device=device, trust=trust) if relax else None
+    building.write(out, cell)
+    typer.echo(building.text(cell))
+    typer.echo(f"wrote {out}/: {', '.join(sorted(path.name for path in out.iterdir()))}")
+    if loaded is not None:
+        raise typer.Exit(0 if _settled(out, cell, loaded) else 1)
+
+
+def _settled(out: Path, cell: building.Cell, loaded: potential.Potential) -> bool:
+    """Relax and report; True where the relaxation converged or the potential cannot do it."""
+    with watching(Console(stderr=True)) as watch:
+        result = settling.run(cell, loaded, Hooks(watch=watch))
+    settling.write(out, cell, result)
+    typer.echo(result.text())
+    return result.good
+
+
+def require_free(out: Path) -> None:
+    """Raise InputError when the output folder is a file or holds something."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"--out {out} exists and is not an empty folder; name another.")

@@ -1,0 +1,159 @@
+"""`simkit build`: files with their provenance, lists, and one clear line for each mistake."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from ase.build import bulk as ase_bulk
+from ase.io import read as ase_read
+
+from simkit import build, cli, io
+from simkit.workflows import building, settling
+from simkit.workflows.structures import KINDS
+
+NAME = "p2-p3-na046mnni"
+FILES = ("cell.cif", "cell.extxyz", "cell.lammps-data", "POSCAR")
+
+
+def call(monkeypatch, capsys, *words):
+    """Run the command line in this process; returns exit code, standard output, standard error."""
+    monkeypatch.setattr(sys, "argv", ["simkit", *(str(word) for word in words)])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    out, err = capsys.readouterr()
+    return stopped.value.code, out, err
+
+
+@pytest.fixture
+def built(tmp_path, monkeypatch, capsys):
+    code, out, err = call(monkeypatch, capsys, "build", NAME, "--seed", 3, "--out", tmp_path / "cell")
+    assert code == 0, err
+    assert "P2" in out
+    return tmp_path / "cell"
+
+
+def test_every_file_says_where_it_comes_from_and_reads_back(built):
+    facts = json.loads((built / "report.json").read_text())["provenance"]
+    assert facts["seed"] == 3
+    cell = build.rebuild(json.loads((built / "recipe.json").read_text())).structure
+    for name in FILES:
+        text = (built / name).read_text()
+        for key in ("recipe", "seed", "recipe_sha256", "simkit"):
+            assert str(facts[key]) in text, f"{name} says nothing of {key}"
+        back = io.read(built / name)
+        assert sorted(back.symbols) == sorted(cell.symbols)
+        np.testing.assert_allclose(back.volume, cell.volume, rtol=1e-10)  # 12 digits in a CIF
+        atoms = ase_read(built / name, format="lammps-data" if "lammps" in name else None)
+        assert sorted(atoms.symbols) == sorted(cell.symbols)
+    exact = io.read(built / "cell.extxyz")
+    assert exact.positions.tobytes() == cell.positions.tobytes()
+    assert (exact.tags["phase"] == cell.tags["phase"]).all()
+
+
+def test_a_poscar_names_each_element_once(built):
+    symbols = (built / "POSCAR").read_text().splitlines()[5].split()
+    assert len(symbols) == len(set(symbols))
+
+
+def test_another_seed_is_another_arrangement_with_the_same_counts():
+    cells = [building.run(*building.load(NAME, [f"seed={seed}"])).structure for seed in (0, 1)]
+    assert cells[0].formula == cells[1].formula
+    assert cells[0].symbols != cells[1].symbols
+
+
+def test_the_hash_follows_the_recipe_and_not_the_folder(built):
+    first = building.provenance(building.run(*building.load(NAME, ["seed=3"])))
+    assert first == json.loads((built / "report.json").read_text())["provenance"]
+    other = building.provenance(building.run(*building.load(NAME, ["seed=4"])))
+    assert other["recipe_sha256"] != first["recipe_sha256"]
+
+
+def test_list_needs_no_name(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["simkit", "build", "--list"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 0
+    assert NAME in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["p2-p3-na046mnn"], ["did you mean", NAME]),
+        ([], ["--list"]),
+        ([NAME, "--set", "structure.blocks.0.contnt=0.5"], ["contnt", "unknown key", "content"]),
+        ([NAME, "--set", "structure.kind='laterall'"], ["laterall", "did you mean 'lateral'"]),
+        ([NAME, "--set", "structure.blocks.0.formula='Na0.5XxO2'"], ["Xx"]),
+        ([NAME, "--set", "structure.blocks.0.formula='Na0.5Mn0.5O2'"], ["0.5"]),
+        ([NAME, "--set", "structure.repeats=[1]"], ["repeats"]),
+        (["p2-o2-lateral", "--set", "structure.settings.widht_A=3.0"], ["widht_A", "did you mean 'width_A'"]),
+        (["p2-tunnel-na06mno2", "--set", "structure.plane='141|0001'"], ["141"]),
+        (["linio2-spinel-domain", "--set", "structure.domains.0.shape.shape='prsm'"], ["prsm"]),
+    ],
+)
+def test_a_bad_request_gets_one_line_and_leaves_nothing(words, expected, tmp_path, monkeypatch, capsys):
+    code, _, err = call(monkeypatch, capsys, "build", *words, "--out", tmp_path / "cell")
+    assert code == 2, err
+    assert len(err.strip().splitlines()) == 1, err
+    for word in expected:
+        assert word in err, err
+    assert not (tmp_path / "cell").exists()
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"stack"}))
+def test_a_study_of_another_kind_says_what_to_do_instead(kind, tmp_path, monkeypatch, capsys):
+    file = tmp_path / "shape.toml"
+    file.write_text(f'[structure]\nkind = "{kind}"\n')
+    code, _, err = call(monkeypatch, capsys, "run", file, "--out", tmp_path / "run")
+    assert code == 2
+    assert "simkit build" in err
+    assert not (tmp_path / "run").exists()
+
+
+class Narrow:
+    """A potential that knows oxygen alone."""
+
+    card = type("Card", (), {"name": "narrow", "elements": ("O",)})
+
+
+def test_elements_the_potential_does_not_know_leave_the_cell_built_and_checked(tmp_path):
+    cell = building.run(*building.load(NAME))
+    building.write(tmp_path, cell)
+    result = settling.run(cell, Narrow())
+    assert result.good
+    assert result.text().startswith("not relaxed, built and checked only:")
+    settling.write(tmp_path, cell, result)
+    assert "does not know" in json.loads((tmp_path / "report.json").read_text())["relaxation"]["status"]
+    assert not (tmp_path / "relaxed.cif").exists()
+
+
+def test_a_layered_structure_file_is_a_block_of_a_stack(tmp_path, monkeypatch, capsys):
+    model = build.bulk(build.Block("O3", 3, metals={"Ni": 0.5, "Mn": 0.5}), repeats=(2, 2))
+    io.write(tmp_path / "mine.extxyz", model.structure)
+    file = tmp_path / "own.toml"
+    file.write_text(
+        f'[structure]\nrepeats = [2, 2]\n[[structure.blocks]]\nphase = "P2"\ngaps = 4\nformula = "Na0.75MnO2"\n'
+        f'[[structure.blocks]]\nphase = "O3"\nfile = "{tmp_path / "mine.extxyz"}"\n'
+    )
+    code, _, err = call(monkeypatch, capsys, "build", file, "--out", tmp_path / "cell")
+    assert code == 0, err
+    found = build.classify(io.read(tmp_path / "cell" / "cell.extxyz")).stack.gaps()
+    assert build.same_cyclic(found, ["P2"] * 4 + ["O3"] * 3)
+
+
+def test_two_structure_files_are_joined_on_their_planes(tmp_path, monkeypatch, capsys):
+    for symbol, a in (("Ni", 4.18), ("Mg", 4.21)):
+        ase_bulk(f"{symbol}O", "rocksalt", a=a, cubic=True).write(tmp_path / f"{symbol}O.cif")
+    sides = "".join(
+        f'[structure.{name}]\nfile = "{tmp_path / symbol}O.cif"\nplane = [0, 0, 1]\nphase = "{symbol}O"\n'
+        for name, symbol in (("a", "Ni"), ("b", "Mg"))
+    )
+    file = tmp_path / "join.toml"
+    file.write_text(f'[structure]\nkind = "coherent"\n{sides}')
+    code, _, err = call(monkeypatch, capsys, "build", file, "--out", tmp_path / "cell")
+    assert code == 0, err
+    recipe = json.loads((tmp_path / "cell" / "recipe.json").read_text())
+    made = io.read(tmp_path / "cell" / "cell.extxyz")
+    assert build.rebuild(recipe).structure.positions.tobytes() == made.positions.tobytes()
+    assert {"Ni", "Mg", "O"} == set(made.symbols)

@@ -1,0 +1,133 @@
+"""Build a cell from a file or a shipped recipe, write it with its provenance, and relax it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import create_model
+
+from simkit import build, io, plot
+from simkit.config import checked, read_toml, with_overrides
+from simkit.errors import InputError, nearest
+from simkit.io.record import versions
+from simkit.io.rundir import RunDirectory
+from simkit.structure import Structure
+from simkit.workflows import figures, study
+from simkit.workflows.structures import KINDS, Built, Request, kind_of
+
+FORMATS = ("extxyz", "cif", "lammps-data")
+HASH_DIGITS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """A built cell with the file it came from: request is what was asked, cell what came out."""
+
+    name: str
+    request: Any
+    built: Built
+
+    @property
+    def structure(self) -> Structure:
+        """The atoms."""
+        return self.built.structure
+
+
+def recipes() -> dict[str, Path]:
+    """Shipped recipes by name."""
+    folder = Path(str(resources.files("simkit.workflows").joinpath("recipes")))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def locate(word: str | Path) -> Path:
+    """The file a word means: a path, or the name of a shipped recipe. Raises InputError when it is neither."""
+    path, known = Path(word), recipes()
+    if path.suffix == ".toml" or path.exists():
+        return path
+    if str(word) not in known:
+        raise InputError(f"{str(word)!r} is no file and no recipe; {nearest(str(word), known)} (simkit build --list)")
+    return known[str(word)]
+
+
+def settings(data: Mapping[str, Any]) -> Any:
+    """Checked settings of a file that builds a cell, of any kind. Raises InputError with one line per mistake."""
+    kind = kind_of(data)
+    if kind == "stack":
+        return checked(study.Config, data)
+    return checked(create_model("Recipe", __base__=Request, structure=(KINDS[kind], ...)), data)
+
+
+def load(word: str | Path, assignments: Sequence[str] = ()) -> tuple[str, Any]:
+    """Name and checked settings of a file or recipe, with `key.path=value` assignments applied."""
+    path = locate(word)
+    return path.stem, settings(with_overrides(read_toml(path), assignments))
+
+
+def run(name: str, request: Any) -> Cell:
+    """Build and check the cell. Raises InputError where it cannot be built as asked."""
+    return Cell(name, request, request.structure.built(request.seed))
+
+
+def provenance(cell: Cell, stage: str = "built") -> dict[str, str | int]:
+    """What every file of a cell says of its origin: recipe, kind, seed, strains, simkit, hash of the recipe."""
+    recipe = cell.built.recipe
+    text = json.dumps(recipe, sort_keys=True, separators=(",", ":"))
+    return {
+        "recipe": cell.name,
+        "kind": str(recipe.get("kind", "stack")),
+        "seed": int(cell.request.seed),
+        "strains": strains(cell.built) or "none",
+        "simkit": versions()["simkit"],
+        "recipe_sha256": hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS],
+        "stage": stage,
+    }
+
+
+def strains(built: Built) -> str:
+    """Strain of every block or domain in words."""
+    if isinstance(built, build.Model):
+        return ", ".join(f"{b.phase} {b.strain_percent:+.2f} %" for b in built.report.blocks)
+    facts = {key: value for key, value in built.report.facts.items() if "strain" in key and isinstance(value, float)}
+    return ", ".join(f"{_plainly(key)} {value:+.2f} %" for key, value in facts.items() if key.endswith("percent"))
+
+
+def _plainly(key: str) -> str:
+    """The name of a strain in words: "strain_line_left_percent" is "line left"."""
+    return " ".join(word for word in key.split("_") if word not in ("strain", "percent"))
+
+
+def write(folder: Path, cell: Cell) -> None:
+    """Write a built cell: every structure format, picture, report as text and JSON, and the recipe it rebuilds from."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_structures(folder, "cell", cell.structure, provenance(cell))
+    picture = figures.cell(cell.structure, cell.request.name)
+    io.write_atomic(folder / "cell.png", plot.png_bytes(picture))
+    io.write_atomic(folder / "report.txt", (text(cell) + "\n").encode())
+    files = RunDirectory(folder, "")
+    files.write_json("report.json", {"provenance": provenance(cell), **cell.built.report.to_dict()})
+    files.write_json("recipe.json", cell.built.recipe)
+
+
+def write_structures(folder: Path, stem: str, structure: Structure, facts: Mapping[str, Any]) -> None:
+    """One structure as extended XYZ, CIF, LAMMPS data and POSCAR (there grouped by element, as VASP wants it)."""
+    for ending in FORMATS:
+        io.write(folder / f"{stem}.{ending}", structure, facts)
+    grouped = structure.take(np.argsort(structure.symbols, kind="stable"))
+    io.write(folder / ("POSCAR" if stem == "cell" else f"{stem}.POSCAR.vasp"), grouped, facts)
+
+
+def text(cell: Cell) -> str:
+    """The report with what the recipe says of its source and what it leaves open."""
+    about = cell.request.about
+    lines = [f"{cell.name}: {cell.request.name}"]
+    lines += [f"{key}: {value}" for key, value in (("system", about.system), ("source", about.source)) if value]
+    lines += [f"assumed: {sentence}" for sentence in about.assumed]
+    lines += [f"{key} {value}" for key, value in provenance(cell).items() if key in ("simkit", "recipe_sha256")]
+    return "\n".join([*lines, "", cell.built.report.text()])
