@@ -15,14 +15,14 @@ from simkit.workflows.common import QUIET, Hooks
 
 
 class Config(Section):
-    """How many arrangements are ranked, and whether each is relaxed (`relax`) or taken as built.
+    """How many arrangements are ranked, and whether each is relaxed (`settle`) or taken as built.
 
     count  arrangements of lowest Coulomb energy that the potential ranks
-    relax  None: energies of the cells as built; else each is relaxed with these settings first
+    settle None: energies of the cells as built; else each is relaxed with these settings first
     """
 
     count: int = Field(default=6, ge=1)
-    relax: relax.Config | None = None
+    settle: relax.Config | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +54,11 @@ def run(
     cells = [order.filled.structure for order in orders]
 
     def compute() -> list[Ranked]:
-        if config.relax is None:
+        if config.settle is None:
             energies = [e.energy for e in potential.evaluate(cells, virials=False)]
             return _sorted(cells, energies, orders, [True] * len(cells))
         named = {f"order {k}": cell for k, cell in enumerate(cells)}
-        outcomes = list(relax.run(config.relax, potential, named, Hooks(watch=hooks.watch)).outcomes.values())
+        outcomes = list(relax.run(config.settle, potential, named, Hooks(watch=hooks.watch)).outcomes.values())
         energies = [outcome.evaluation.energy for outcome in outcomes]
         return _sorted([o.structure for o in outcomes], energies, orders, [o.converged for o in outcomes])
 

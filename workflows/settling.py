@@ -12,7 +12,7 @@ from simkit.errors import InputError
 from simkit.io.rundir import RunDirectory
 from simkit.potential.base import Potential, check_elements
 from simkit.structure import Structure
-from simkit.workflows import building, figures, relax
+from simkit.workflows import building, figures, ordering, relax
 from simkit.workflows.building import Cell
 from simkit.workflows.common import QUIET, Hooks
 
@@ -66,6 +66,22 @@ def run(cell: Cell, potential: Potential, hooks: Hooks = QUIET) -> Result:
     fmax, wanted = float(outcome.fmax_eV_per_A), settings.fmax_eV_per_A
     checks = build.validate_relaxed(cell.built, outcome.structure, fmax, wanted)
     return Result(name, outcome, _facts(cell.structure, outcome), checks)
+
+
+def rank(folder: Path, cell: Cell, potential: Potential, count: int, hooks: Hooks = QUIET) -> list[str]:
+    """Energies of the `count` best arrangements of the ions by their Coulomb energy; written into folder/orders.
+
+    One line each, lowest energy first. The cell itself stays as its recipe builds it.
+    """
+    ranked = ordering.run(ordering.Config(count=count), potential, cell.built, hooks)
+    (folder / "orders").mkdir()
+    lines = []
+    for k, one in enumerate(ranked):
+        facts = {**building.provenance(cell, f"order {k}"), "energy_eV": one.energy_eV, "coulomb_eV": one.coulomb_eV}
+        io.write(folder / "orders" / f"{k}.extxyz", one.structure, facts)
+        kinds = " ".join(f"{kind}:{n}" for kind, n in one.by_kind.items())
+        lines.append(f"order {k}: {one.energy_eV:.6f} eV, Coulomb {one.coulomb_eV:.4f} eV, {kinds}")
+    return lines
 
 
 def write(folder: Path, cell: Cell, result: Result) -> None:

@@ -186,7 +186,7 @@ def _region_lines(regions: tuple[RegionReport, ...]) -> list[str]:
             lines.append(f"{r.region:6d} {r.phase:10s} {role:12s} {atoms}; {told}")
         if r.charges is not None:
             c = r.charges
-            need = "" if np.isnan(c.mean) else f", metals at {c.mean:+.3f} on average would make it neutral"
+            need = "" if c.mean is None else f", metals at {c.mean:+.3f} on average would make it neutral"
             lines.append(
                 f"{r.region:6d} {r.phase:10s} {'charge':12s} anions {c.anions:+.0f}, ions {c.ions:+.0f}, "
                 f"total {c.lowest:+.1f} to {c.highest:+.1f} e{need}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit.arrays import Floats, Integers
-from simkit.build.check.contacts import Contacts, shortest_A
+from simkit.build.check.contacts import Contacts, face_problems, shortest_A
 from simkit.build.check.coordination import histogram
 from simkit.build.check.limits import Limits
 from simkit.build.fill.entropy import entropy_label, mixing

@@ -14,14 +14,15 @@ from simkit.errors import InputError
 from simkit.workflows import building, gallery, settling
 from simkit.workflows.common import Hooks
 
-Word = Annotated[str, typer.Argument(help="Name of a recipe (see --list) or a TOML file with a [structure] table.")]
+Word = Annotated[str, typer.Argument(help="Name of a recipe (see --list) or a TOML file with a structure table.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for what is made; new or empty.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", help="key=value, as structure.repeats=[4,4].")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Another arrangement of metals and ions.")]
 Relax = Annotated[bool, typer.Option("--relax", help="Relax atoms and cell, then check what became of the phases.")]
-PotentialName = Annotated[str, typer.Option("--potential", help="For --relax; see: simkit potentials list.")]
+PotentialName = Annotated[str, typer.Option("--potential", help="For --relax, --orders; see: simkit potentials list.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:0.")]
 Trust = Annotated[str | None, typer.Option("--trust", help="Name or SHA-256 of a pickled model file you trust.")]
+Orders = Annotated[int, typer.Option("--orders", min=0, help="Rank so many arrangements of the ions by energy.")]
 List = Annotated[bool, typer.Option("--list", help="List the recipes and build nothing.")]
 Gallery = Annotated[Path | None, typer.Option("--gallery", help="Draw every recipe into this folder.")]
 
@@ -32,6 +33,7 @@ def build_command(  # noqa: PLR0913 (one option each)
     set_: Assignments = None,
     seed: Seed = None,
     relax: Relax = False,
+    orders: Orders = 0,
     potential_name: PotentialName = "default",
     device: Device = "auto",
     trust: Trust = None,
@@ -51,11 +53,13 @@ def build_command(  # noqa: PLR0913 (one option each)
     name, request = building.load(recipe, assignments)
     require_free(out)
     cell = building.run(name, request)
-    loaded = potential.load(potential_name, device=device, trust=trust) if relax else None
+    loaded = potential.load(potential_name, device=device, trust=trust) if relax or orders else None
     building.write(out, cell)
     typer.echo(building.text(cell))
     typer.echo(f"wrote {out}/: {', '.join(sorted(path.name for path in out.iterdir()))}")
-    if loaded is not None:
+    if loaded is not None and orders:
+        typer.echo("\n".join(settling.rank(out, cell, loaded, orders)))
+    if loaded is not None and relax:
         raise typer.Exit(0 if _settled(out, cell, loaded) else 1)
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from simkit import config, io, report
 from simkit.cli import doctor as doctor_checks
-from simkit.cli import potentials, shortcuts
+from simkit.cli import inspecting, potentials, shortcuts
 from simkit.cli.progress import watching
 from simkit.errors import InputError, Interrupted, SimkitError
 from simkit.io.record import is_alive
@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(potentials.app, name="potentials")
 shortcuts.register(app)
+inspecting.register(app)
 
 Study = Annotated[
     Path, typer.Argument(help="Study file (see simkit init) or recipe of a stack (see simkit build --list).")

@@ -115,7 +115,9 @@ def spans(structure: Structure, phases: Sequence[str]) -> tuple[tuple[float, flo
     if len(names) < 2:
         return ()
     table = _table(structure, phase, 2)
-    bins, winners = len(table), table.argmax(axis=1)
+    bins = len(table)
+    filled = np.flatnonzero(table.any(axis=1))
+    winners = table.argmax(axis=1)[filled[np.searchsorted(filled, np.arange(bins), side="right") - 1]]
     step = _thickness(structure.cell, 2) / bins
     starts = [k for k in range(bins) if k == 0 or winners[k] != winners[k - 1]]
     ends = [*starts[1:], bins]

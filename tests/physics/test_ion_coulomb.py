@@ -125,11 +125,9 @@ def test_ion_order_reaches_the_enumerated_minimum(block, repeats):
         q[np.concatenate(sites)] = 1
         energies.append(0.5 * COULOMB_EV_A * q @ table @ q)
     levels = np.unique(np.round(energies, 6))
-    orders = ion_orders(scaffold, 0, 3)
-    assert orders[0].energy_eV == pytest.approx(levels[0], abs=1e-5)
-    found = [o.energy_eV for o in orders]
-    assert found == sorted(found)
-    assert all(np.abs(levels - e).min() < 1e-5 for e in found)
+    found = [o.energy_eV for o in ion_orders(scaffold, 0, 3)]
+    # the sums stop at 4e-11 of some 1e3 eV, and the enumeration is rounded to 1e-6
+    assert found == pytest.approx(levels[np.append(True, np.diff(levels) > 1e-4)][:3], abs=1e-5)
 
 
 def test_coulomb_order_couples_galleries_and_keeps_counts():

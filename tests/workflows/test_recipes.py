@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from simkit import build
-from simkit.workflows import building, formulas, gallery
+from simkit import build, potential
+from simkit.workflows import building, formulas, gallery, settling
 from simkit.workflows.structures import KINDS
 
 NAMES = list(building.recipes())
@@ -94,9 +94,6 @@ def test_the_gallery_shows_every_recipe_in_small_pictures():
 @pytest.mark.parametrize("name", ["o3-he-namnfeconiti", "p2-p3-na044mnco"])
 def test_a_small_copy_relaxes_and_keeps_its_phases(name):
     """The whole set is relaxed by benchmarks/recipes.py; two small cells show the way there."""
-    from simkit import potential
-    from simkit.workflows import settling
-
     small = [*(["structure.repeats=[2, 2]"] if "p2" in name else ["structure.repeats=[5, 1]"]), "relax.max_steps=60"]
     built = building.run(*building.load(name, [*small, "relax.fmax_eV_per_A=0.1"]))
     result = settling.run(built, potential.load("default", device="cpu", dtype="float64"))

@@ -34,7 +34,7 @@ class Ledger:
     """Formal charges of one region (or of a cell): anions, alkali ions, and what its cations may carry.
 
     lowest, highest  total charge with every octahedral metal at the low and the high end of its window
-    mean             valence that the octahedral metals need on average for a neutral region, NaN without metals
+    mean             valence that the octahedral metals need on average for a neutral region, None without metals
     """
 
     name: str
@@ -42,7 +42,7 @@ class Ledger:
     ions: float
     lowest: float
     highest: float
-    mean: float
+    mean: float | None
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def ledger(structure: Structure, kinds: Integers, name: str = "cell", which: np.
     low = tetrahedral + sum(n * min(_valences(s)) for (k, s), n in counts.items() if k == 1)
     high = tetrahedral + sum(n * max(_valences(s)) for (k, s), n in counts.items() if k == 1)
     metals = sum(n for (k, _), n in counts.items() if k == 1)
-    mean = -(anions + ions + tetrahedral) / metals if metals else float("nan")
+    mean = -(anions + ions + tetrahedral) / metals if metals else None
     return Ledger(name, float(anions), float(ions), anions + ions + low, anions + ions + high, mean)
 
 
@@ -102,10 +102,11 @@ def neutrality_problems(found: Ledger) -> list[str]:
     if found.lowest <= ROUNDING and found.highest >= -ROUNDING:
         return []
     sign, least = ("negative", found.highest) if found.highest < 0 else ("positive", found.lowest)
+    need = "" if found.mean is None else f", a mean metal valence of {found.mean:.3f} is needed"
     remedy = "add alkali or take anions out" if sign == "negative" else "take alkali out or oxidisable metals in"
     return [
         f"the {found.name} stays {sign} by at least {abs(least):.3f} e whatever valences its metals take (anions "
-        f"{found.anions:+.0f}, alkali ions {found.ions:+.0f}, a mean metal valence of {found.mean:.3f} is needed); "
+        f"{found.anions:+.0f}, alkali ions {found.ions:+.0f}{need}); "
         f"{remedy}, or change the metals."
     ]
 

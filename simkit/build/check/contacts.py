@@ -27,6 +27,10 @@ ION_SHIFT_A: Mapping[int, float] = {
     NUMBERS[symbol]: shift for symbol, shift in {"Li": -0.35, "Mg": -0.30, "Zn": -0.28, "K": 0.2}.items()
 }
 """How much closer (-) or farther than Na an ion of a gallery must stay from anions and metals, A."""
+FACE_SHIFT_A: Mapping[int, float] = {
+    NUMBERS[symbol]: shift for symbol, shift in {"Li": -0.25, "Mg": -0.25, "Zn": -0.25, "K": 0.55}.items()
+}
+"""How far from that of Na the distance lies below which an ion and a metal share a face: between face and edge, A."""
 ANION_SHIFT_A: Mapping[int, float] = {NUMBERS["F"]: -0.07}
 """How much closer than O an anion may come to cations: 1.33 against 1.40 A (Shannon 1976)."""
 ANION_RADII_A: Mapping[int, float] = {NUMBERS[s]: r for s, r in {"O": 1.40, "F": 1.33, "S": 1.84, "Se": 1.98}.items()}
@@ -116,7 +120,7 @@ def face_problems(structure: Structure, limits: Limits | None = None, found: Con
     pairs = found.pairs
     limit = table[found.kinds[pairs.point], found.kinds[pairs.atom]]
     limit = limit + np.where(
-        found.kinds[pairs.point] == 2, _of_element(ION_SHIFT_A)[structure.numbers[pairs.point]], 0.0
+        found.kinds[pairs.point] == 2, _of_element(FACE_SHIFT_A)[structure.numbers[pairs.point]], 0.0
     )
     close = pairs.distance < limit
     near, least = pairs.take(close), limit[close]

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from simkit.build.fill.charges import filled_charges
-from simkit.build.fill.coulomb import COLD_EV, annealed, coulomb
-from simkit.build.fill.ewald import ewald_energy
+from simkit.build.fill.coulomb import Coulomb, annealed, coulomb
+from simkit.build.fill.ewald import COULOMB_EV_A, ewald_energy
 from simkit.build.occupy import Filled, filled, occupants
 from simkit.build.scaffold import Scaffold
+from simkit.build.valence import ion_valence
 from simkit.errors import InputError
 
 STREAM = 16
-LAST_KT_EV = (COLD_EV, 0.2, 0.5, 1.0)
-"""Anneals stop at these temperatures in turn: warmer ones stop in other low arrangements, eV."""
-WALKS_PER_ORDER, LEAST_WALKS = 4, 8
+WALKS = 6
+"""Anneals that look for the lowest arrangement; the others are found by single jumps from the lowest ones."""
+SYMMETRY_COPIES = 60
+"""Jumps looked at for each arrangement wanted: copies by symmetry have one energy."""
 DISTINCT_EV = 1e-4
 """Arrangements whose energies agree to this are taken as copies by symmetry."""
 
@@ -37,7 +39,8 @@ def ion_orders(scaffold: Scaffold, seed: int, count: int) -> tuple[IonOrder, ...
 
     Metals, anions and the counts of every stratum are those of `occupy` with this seed. Energies are full Ewald sums
     of formal charges (electroneutral-slab rule), unscreened: for ranking, not for comparison between compositions.
-    Fewer come back where the anneals meet fewer; the lowest of all arrangements is not promised.
+    The lowest comes from seeded anneals, the others by following single jumps from the lowest known, best first.
+    Fewer come back where jumps meet fewer; the lowest of all arrangements is not promised.
     Raises InputError for a count below 1 and as `occupy` does.
     """
     if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
@@ -48,14 +51,70 @@ def ion_orders(scaffold: Scaffold, seed: int, count: int) -> tuple[IonOrder, ...
     table = coulomb(scaffold, names, charge, strata)
     rest = (names != "") & (scaffold.role != "alkali")
     fixed = ewald_energy(scaffold.positions[rest], charge[rest], scaffold.cell)
-    found: list[tuple[float, np.ndarray]] = []
-    for walk in range(max(LEAST_WALKS, WALKS_PER_ORDER * int(count))):
-        cold = LAST_KT_EV[walk % len(LAST_KT_EV)]
-        symbols, energy = annealed(table, np.random.default_rng((seed, STREAM, walk + 1)), cold)
-        if all(abs(energy - other) > DISTINCT_EV for other, _ in found):
-            found.append((energy, symbols))
-    found.sort(key=lambda item: item[0])
-    return tuple(IonOrder(filled(scaffold, s), fixed + e, ions_by_kind(scaffold, s)) for e, s in found[: int(count)])
+    known = _Lowest(int(count))
+    for walk in range(WALKS):
+        symbols, energy = annealed(table, np.random.default_rng((seed, STREAM, walk + 1)))
+        known.add(energy, symbols[table.lattice.sites])
+    while (state := known.next()) is not None:
+        for energy, symbols in _jumps(table, *state, known.limit_eV, int(count)):
+            known.add(energy, symbols)
+    return tuple(_order(scaffold, table, fixed + energy, symbols) for energy, symbols in known.states)
+
+
+class _Lowest:
+    """The lowest `count` states met so far, distinct in energy, and which of them have been left by jumps."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self.states: list[tuple[float, np.ndarray]] = []
+        self._done: list[float] = []
+
+    @property
+    def limit_eV(self) -> float:
+        """Energy above which nothing is kept any more."""
+        return self.states[-1][0] if len(self.states) == self._count else np.inf
+
+    def add(self, energy: float, symbols: np.ndarray) -> None:
+        """Keep a state if it is low enough and new."""
+        if energy < self.limit_eV and all(abs(energy - other) > DISTINCT_EV for other, _ in self.states):
+            self.states = sorted([*self.states, (energy, symbols)], key=lambda state: state[0])[: self._count]
+
+    def next(self) -> tuple[float, np.ndarray] | None:
+        """The lowest state not returned before."""
+        for energy, symbols in self.states:
+            if all(abs(energy - other) > DISTINCT_EV for other in self._done):
+                self._done.append(energy)
+                return energy, symbols
+        return None
+
+
+def _jumps(
+    table: Coulomb, energy: float, symbols: np.ndarray, limit_eV: float, count: int
+) -> Iterator[tuple[float, np.ndarray]]:
+    """The lowest states one jump of one ion away, at most a few times `count` of them, below a limit."""
+    charge = np.array([ion_valence(str(s)) if s else 0 for s in symbols], dtype=np.float64)
+    pair = COULOMB_EV_A * table.pair
+    np.fill_diagonal(pair, 0.0)
+    field = COULOMB_EV_A * table.host + pair @ charge
+    ions, empty = np.flatnonzero(charge), np.flatnonzero(charge == 0)
+    blocked = table.forbidden[:, ions].sum(axis=1)[empty][None, :] - table.forbidden[np.ix_(ions, empty)]
+    q = charge[ions][:, None]
+    change = q * (field[empty][None, :] - field[ions][:, None] - q * pair[np.ix_(ions, empty)])
+    same = table.lattice.group[ions][:, None] == table.lattice.group[empty][None, :]
+    change = np.where(same & (blocked == 0), change, np.inf)
+    few = np.argsort(change, axis=None, kind="stable")[: SYMMETRY_COPIES * count]
+    for i, j in zip(*np.unravel_index(few, change.shape), strict=True):
+        if energy + change[i, j] >= limit_eV:
+            return
+        moved = symbols.copy()
+        moved[empty[j]], moved[ions[i]] = symbols[ions[i]], ""
+        yield energy + float(change[i, j]), moved
+
+
+def _order(scaffold: Scaffold, table: Coulomb, energy: float, symbols: np.ndarray) -> IonOrder:
+    names = table.names.copy()
+    names[table.lattice.sites] = symbols
+    return IonOrder(filled(scaffold, names), energy, ions_by_kind(scaffold, names))
 
 
 def ions_by_kind(scaffold: Scaffold, names: np.ndarray) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from simkit.kernels.pair_search import find_pairs
 
 APART_A = 2.7
 """Least distance between sites that may be filled together, A."""
+
+EASE_A, EASE_MARGIN_A, EASING_STEPS = 0.6, 0.05, 15
+"""How far a crowded site may move, how much more than the least distance it looks for, and in how many steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +58,16 @@ def with_room(ions: Ions, framework: tuple[Floats, Floats, Floats], alkali: tupl
 
     framework  cell (3, 3), anions (n, 3) and slab metals (k, 3), A
     alkali     symbol of the ion of the left and of the right domain
-    A site stays when it keeps the limits to anions and metals, has five anions around it and no chosen site lies
-    within 2.7 A; the two kinds
-    of a prismatic gallery, nearer than the hard core, remain alternatives of each other inside one domain.
+    A site that is too near to anions is first moved towards the middle of the space between them, by 0.6 A at most.
+    It stays when it keeps the limits to anions and metals, has five anions around it and no chosen site lies
+    within 2.7 A; the two kinds of a prismatic gallery, nearer than the hard core, remain alternatives of each
+    other inside one domain.
     """
     cell, anions, metals = framework
     closer = np.array([ION_SHIFT_A.get(atomic_number(symbol), 0.0) for symbol in alkali])[ions.side]
-    good = _nearest(ions.positions, anions, cell) >= limits.alkali_oxygen_A + closer - 1e-9
+    least = limits.alkali_oxygen_A + closer
+    ions = replace(ions, positions=_eased(ions.positions, anions, cell, least))
+    good = _nearest(ions.positions, anions, cell) >= least - 1e-9
     good &= _nearest(ions.positions, metals, cell) >= limits.alkali_metal_A + closer - 1e-9
     around = find_pairs(ions.positions, anions, cell, COORDINATION_A["A"] - 1e-6).point
     good &= np.bincount(around, minlength=len(ions)) >= min(ALLOWED["A"])
@@ -69,6 +75,23 @@ def with_room(ions: Ions, framework: tuple[Floats, Floats, Floats], alkali: tupl
     pairs = find_pairs(ions.positions, ions.positions, cell, APART_A - 1e-6)
     alternative = (pairs.distance < HARD_CORE_A) & (ions.side[pairs.point] == ions.side[pairs.atom])
     return ions.take(_chosen(ions, pairs.point[~alternative], pairs.atom[~alternative]))
+
+
+def _eased(points: Floats, anions: Floats, cell: Floats, least: Floats) -> Floats:
+    """Points pushed away from the anions that are nearer than least (m,), each at most `EASE_A` from where it was."""
+    moving = np.flatnonzero(_nearest(points, anions, cell) < least)
+    home, result = points[moving], points.copy()
+    for _ in range(EASING_STEPS if len(moving) else 0):
+        here = result[moving]
+        pairs = find_pairs(here, anions, cell, float(least.max()) + EASE_MARGIN_A)
+        away = here[pairs.point] - anions[pairs.atom] - pairs.shift @ cell
+        short = np.maximum(least[moving][pairs.point] + EASE_MARGIN_A - pairs.distance, 0.0)
+        push = np.zeros_like(here)
+        np.add.at(push, pairs.point, away * (short / pairs.distance)[:, None])
+        step = here + 0.5 * push - home
+        length = np.linalg.norm(step, axis=1, keepdims=True)
+        result[moving] = home + step * np.minimum(1.0, EASE_A / np.maximum(length, 1e-9))
+    return result
 
 
 def _chosen(ions: Ions, first: Integers, second: Integers) -> np.ndarray:

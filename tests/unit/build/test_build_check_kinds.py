@@ -78,6 +78,15 @@ def test_a_tetrahedron_that_shares_a_face_is_flagged_and_one_on_a_filled_octahed
     assert any("(Li)" in p and "atom 56 (Mn)" in p and "at least 2.50 A" in p for p in problems)
 
 
+@pytest.mark.parametrize("alkali", ["Li", "Na", "K"])
+@pytest.mark.parametrize(("phase", "faces"), [("O3", 0), ("O2", 18), ("P3", 18), ("O1", 18)])
+def test_shared_faces_are_told_from_shared_edges_for_every_ion(alkali, phase, faces):
+    """O3 octahedra share edges only; those of O2 and O1 and the prisms of P3 share a face with a metal."""
+    s = bulk(Block(phase, 2, alkali=alkali), (3, 3)).structure
+    texts = checks.face_problems(s)
+    assert [int(t.split()[0]) for t in texts] == [faces] * bool(faces)
+
+
 @pytest.mark.parametrize(("alkali", "least"), [("Li", 1.75), ("Na", 2.10), ("K", 2.30)])
 def test_the_least_distance_follows_the_ion(alkali, least):
     s = bulk(Block("O3", 3, alkali=alkali), (3, 3)).structure

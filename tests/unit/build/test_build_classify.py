@@ -121,7 +121,7 @@ def test_prismatic_metals_are_refused_or_marked():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_hot_cell_is_read_slabs_adrift_and_ions_molten(seed):
-    """Like a frame of molecular dynamics: hot atoms, drifting slabs, a breathing cell, ions anywhere in their gallery."""
+    """Like a frame of molecular dynamics: hot atoms, drifting slabs, a strained cell, ions all over their galleries."""
     rng = np.random.default_rng(seed)
     model = intergrowth([Block("P2", 4), Block("O3", 3), Block("P3", 2)], (5, 4))
     s = model.structure

@@ -63,7 +63,7 @@ def test_reports_agree_with_the_atoms(cell):
     s, report = cell.structure, cell.report
     assert report.atoms == len(s)
     assert report.counts == {symbol: s.symbols.count(symbol) for symbol in sorted(set(s.symbols))}
-    json.dumps(report.to_dict())
+    json.dumps(report.to_dict(), allow_nan=False)
     if not isinstance(cell, Composite):
         return
     assert max(map(len, report.text().splitlines())) <= 120

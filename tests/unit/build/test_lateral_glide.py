@@ -13,7 +13,7 @@ from simkit.build import Block, Heights, LateralSettings
 from simkit.build.lateral.burgers import burgers_problems
 from simkit.build.lateral.domains import plan
 from simkit.build.lateral.glide import rebuild_lateral
-from simkit.build.lateral.ions import candidates
+from simkit.build.lateral.ions import EASE_A, _eased, candidates
 from simkit.build.lateral.walls import slid_layers
 from simkit.errors import InputError
 from simkit.io import to_ase
@@ -286,3 +286,15 @@ def test_sites_of_the_core_follow_the_mean_of_their_two_slabs():
         worst = max(worst, float(np.linalg.norm(centres[0] + centres[1])) / 2)
     assert len(core) >= 12
     assert worst < 0.08
+
+
+def test_crowded_sites_are_moved_into_the_open_and_no_farther():
+    """A site 0.3 A off the middle of an octahedron of 2.2 A bonds finds back; a comfortable one is left alone."""
+    anions = 2.2 * np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]]) + 10.0
+    cell = 20.0 * np.eye(3)
+    points = np.array([[10.3, 10.0, 10.0], [10.02, 10.0, 10.0], [10.0, 10.0, 15.0]])
+    eased = _eased(points, anions, cell, np.full(3, 2.1))
+    assert np.linalg.norm(eased[0] - 10.0) < 0.1
+    assert np.array_equal(eased[1:], points[1:])
+    far = _eased(np.array([[11.8, 10.0, 10.0]]), anions, cell, np.full(1, 2.1))
+    assert np.linalg.norm(far[0] - [11.8, 10.0, 10.0]) == pytest.approx(EASE_A)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simkit.build.fill.counts import spread, spread_tables, whole_counts
+from simkit.build.fill.counts import _settle, spread, spread_tables, whole_counts
 from simkit.build.fill.gradient import gradient, profile
 from simkit.errors import InputError
 
@@ -58,6 +58,14 @@ def test_tables_of_slabs_give_nearest_totals(bins, species, seed):
     assert np.abs(counts.sum(axis=0) - ideal.sum(axis=0)).max() < 1
     # whole column sums shift a row by a fraction of an atom, so a share may move by up to two roundings
     assert np.abs(counts - ideal).max() < 2
+
+
+def test_a_column_that_comes_up_short_is_mended_along_a_chain():
+    # rows 0 and 1 took column 0 and 1; column 2 is short, column 0 crowded, and no row can trade them directly
+    extra = np.array([[1, 0, 0], [0, 1, 0]])
+    allowed = np.array([[True, True, False], [False, True, True]])
+    _settle(extra, allowed, np.array([-1, 0, 1]))
+    assert extra.tolist() == [[0, 1, 0], [0, 0, 1]]
 
 
 def test_tables_leave_absent_species_absent():

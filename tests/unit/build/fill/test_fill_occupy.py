@@ -14,7 +14,7 @@ from simkit.build.fill.counts import stratum_counts
 from simkit.build.fill.ions import FACE_EV_PER_VALENCE, face_energies
 from simkit.build.geometry import frame_of, gallery_sites
 from simkit.build.heights import Heights
-from simkit.build.occupy import occupants, occupy, streams
+from simkit.build.occupy import ion_groups, occupants, occupy, streams
 from simkit.build.scaffold import HARD_CORE_A, Region, Scaffold, Stratum
 from simkit.build.stacking import Stack
 from simkit.errors import InputError
@@ -153,10 +153,11 @@ def test_full_prismatic_galleries_take_one_kind_and_partial_ones_both():
     assert kinds["e"] > kinds["f"] > 0
 
 
-def test_dopants_replace_ions_exactly_and_stay_apart():
+@pytest.mark.parametrize("seed", range(5))
+def test_dopants_replace_ions_exactly_and_stay_apart(seed):
     composition = Composition(metals={"Ni": 1 / 3, "Mn": 2 / 3}, content=2 / 3, dopants={"Ca": 1 / 12})
     scaffold = layered(["P2"] * 2, (6, 6), [composition])
-    names = occupants(scaffold, 0)
+    names = occupants(scaffold, seed)
     assert tally(scaffold, names, "alkali") == {"Na": 44, "Ca": 4}
     for gallery in (0, 1):
         ca = scaffold.positions[(names == "Ca") & (scaffold.gallery == gallery)]
@@ -206,6 +207,22 @@ def test_two_domains_share_a_gallery_without_contacts_and_keep_their_own_counts(
         assert abs(tally(scaffold, names, "alkali", r)["Na"] - content * capacity) <= 0.5
     assert set(tally(scaffold, names, "metal", 1)) == {"Mn"}
     assert abs(filled_charges(scaffold, names).sum()) < 1e-6
+
+
+def test_strata_in_hard_contact_are_filled_together():
+    """A chain of sites of gallery 0, of a tunnel and of gallery 1, each 1.5 A from the next: every second is filled."""
+    n = 6
+    points = np.column_stack([1.5 * np.arange(n), np.full(n, 4.0), np.full(n, 4.0)])
+    gallery = np.array([0, 0, -1, -1, 1, 1])
+    strata = (Stratum("alkali", 0, 1), Stratum("alkali", 1, 1), Stratum("alkali", 0, 1))
+    cell = np.diag([9.0, 8.0, 8.0])
+    regions = (Region("a", Composition()), Region("tunnel", Composition()))
+    none = np.full(n, -1)
+    scaffold = Scaffold(cell, points, np.repeat([0, 1, 2], 2), np.full(n, "oct"), none, gallery, strata, regions)
+    assert ion_groups(scaffold) == [[0, 1, 2]]
+    for seed in range(5):
+        filled = occupants(scaffold, seed) == "Na"
+        assert np.array_equal(filled, ~np.roll(filled, 1))
 
 
 def test_too_little_of_anything_names_what_can_be_reached():

@@ -9,9 +9,12 @@ from ase.neighborlist import neighbor_list
 
 from simkit.build import Block, TwinSearch, TwinSettings, bulk, mirror_twin
 from simkit.build.shapes.mirror import plane_of
-from simkit.build.shapes.twin import _crystal, rebuild_twin
+from simkit.build.shapes.twin import TWIN_LIMITS, _crystal, _upright, rebuild_twin
+from simkit.build.shapes.twin_cell import joined
+from simkit.build.shapes.twin_search import boundaries
 from simkit.errors import InputError
 from simkit.io import to_ase
+from simkit.kernels.pair_search import find_pairs
 
 O3 = Block("O3", 3, {"Mn": 1.0})
 SPINEL = Block("spinel", 3, {"Mn": 1.0}, tetrahedral={"Li": 1.0})
@@ -185,3 +188,22 @@ def test_refusals():
         TwinSettings(thickness_A=1.0)
     with pytest.raises(InputError, match="undistorted"):
         mirror_twin(Block("O'3", 3, {"Mn": 1.0}))
+
+
+@pytest.mark.parametrize("plane", [(0, 1, 2), (1, 0, 4)])
+def test_the_cell_has_the_distances_the_search_saw_at_both_boundaries(plane):
+    """Shifts of fifths have a sign that matters: a lower boundary turned round would show other distances."""
+    crystal, slabs, _ = _crystal(O3)
+    seen = plane_of(crystal, plane, slabs)
+    choice = TwinSearch(3, 5, "any")
+    upper = boundaries(seen, choice, TWIN_LIMITS, 0.0)
+    lower = [_upright(b, seen) for b in boundaries(seen.inverted(), choice, TWIN_LIMITS, 0.0)]
+    for first, second in zip(upper[:40:4], lower[:40:4], strict=True):
+        made, _ = joined(seen, (first, second), O3, 15.0, TWIN_LIMITS)
+        pairs = find_pairs(made.positions, made.positions, made.cell, 3.0)
+        across = pairs.take(made.region[pairs.point] < made.region[pairs.atom])
+        one, two = made.role[across.point], made.role[across.atom]
+        for k, wanted in ((0, ("anion", "anion")), (1, ("anion", "metal")), (2, ("metal", "metal"))):
+            kind = ((one == wanted[0]) & (two == wanted[1])) | ((one == wanted[1]) & (two == wanted[0]))
+            expected = min(first.shortest_A[k], second.shortest_A[k])
+            assert across.distance[kind].min(initial=np.inf) == pytest.approx(expected, abs=1e-6)
