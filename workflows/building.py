@@ -19,7 +19,7 @@ from simkit.errors import InputError, nearest
 from simkit.io.record import versions
 from simkit.io.rundir import RunDirectory
 from simkit.structure import Structure
-from simkit.workflows import figures, study
+from simkit.workflows import figures, formulas, study
 from simkit.workflows.structures import KINDS, Built, Request, kind_of
 
 FORMATS = ("extxyz", "cif", "lammps-data")
@@ -129,5 +129,8 @@ def text(cell: Cell) -> str:
     lines = [f"{cell.name}: {cell.request.name}"]
     lines += [f"{key}: {value}" for key, value in (("system", about.system), ("source", about.source)) if value]
     lines += [f"assumed: {sentence}" for sentence in about.assumed]
+    if about.formula:
+        reached = formulas.text(formulas.composition(cell.structure, about.per))
+        lines.append(f"composition per {about.per}: asked {about.formula}, built {reached}")
     lines += [f"{key} {value}" for key, value in provenance(cell).items() if key in ("simkit", "recipe_sha256")]
     return "\n".join([*lines, "", cell.built.report.text()])

@@ -19,6 +19,8 @@ from simkit.errors import InputError
 STREAM = 16
 WALKS = 6
 """Anneals that look for the lowest arrangement; the others are found by single jumps from the lowest ones."""
+FRONTIER = 4
+"""States kept and followed for each arrangement wanted: the way to a low one may lead over a higher one."""
 SYMMETRY_COPIES = 60
 """Jumps looked at for each arrangement wanted: copies by symmetry have one energy."""
 DISTINCT_EV = 1e-4
@@ -51,14 +53,14 @@ def ion_orders(scaffold: Scaffold, seed: int, count: int) -> tuple[IonOrder, ...
     table = coulomb(scaffold, names, charge, strata)
     rest = (names != "") & (scaffold.role != "alkali")
     fixed = ewald_energy(scaffold.positions[rest], charge[rest], scaffold.cell)
-    known = _Lowest(int(count))
+    known = _Lowest(FRONTIER * int(count))
     for walk in range(WALKS):
         symbols, energy = annealed(table, np.random.default_rng((seed, STREAM, walk + 1)))
         known.add(energy, symbols[table.lattice.sites])
     while (state := known.next()) is not None:
         for energy, symbols in _jumps(table, *state, known.limit_eV, int(count)):
             known.add(energy, symbols)
-    return tuple(_order(scaffold, table, fixed + energy, symbols) for energy, symbols in known.states)
+    return tuple(_order(scaffold, table, fixed + energy, symbols) for energy, symbols in known.states[: int(count)])
 
 
 class _Lowest:
