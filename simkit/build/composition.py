@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from simkit.build.arguments import is_number
 from simkit.build.heights import ALKALI
 from simkit.build.valence import ANION_VALENCE, require_dopant, require_metal
 from simkit.errors import InputError, nearest
@@ -99,11 +100,6 @@ class Composition:
         tables = {name: dict(getattr(self, name)) for name in ("anions", "dopants", "tetrahedral")}
         words = {name: getattr(self, name) for name in ("alkali", "sites", "arrangement", "ordering")}
         return {"metals": metals, "content": content, **tables, **words}
-
-
-def is_number(value: object) -> bool:
-    """Whether a value is a real number and no bool."""
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _metals(metals: object) -> Mapping[str, float] | tuple[Mapping[str, float], ...]:

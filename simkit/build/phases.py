@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simkit.build.composition import DEFAULT_METALS, NOTHING, OXYGEN, Composition, is_number
+from simkit.build.arguments import is_number
+from simkit.build.composition import DEFAULT_METALS, NOTHING, OXYGEN, Composition
 from simkit.build.heights import Heights
 from simkit.build.polytypes import PHASES, SHAPES
 from simkit.build.sequences import sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from simkit.build.composition import is_number
+from simkit.build.arguments import is_number
 from simkit.build.valence import ANION_VALENCE, require_dopant, require_metal
 from simkit.elements import NUMBERS
 from simkit.errors import InputError
