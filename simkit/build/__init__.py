@@ -19,7 +19,8 @@ from simkit.build.fill.ewald import ewald_energy
 from simkit.build.fill.formula import formula_amounts, parse_formula
 from simkit.build.fill.gradient import gradient, profile
 from simkit.build.fill.orders import IonOrder, ion_orders
-from simkit.build.foreign import JoinSettings, Part, coherent, layered_block
+from simkit.build.foreign import JoinSettings, Part, coherent
+from simkit.build.foreign_layered import layered_block
 from simkit.build.geometry import gallery_sites, prototype
 from simkit.build.glide import letter_vectors, slid, slide_weights
 from simkit.build.heights import Heights, default_heights, harvest
@@ -57,7 +58,7 @@ from simkit.build.symmetry import space_group
 from simkit.build.tunnel.bulk import tunnel_bulk
 from simkit.build.tunnel.interface import RECOMMENDED, tunnel_interface
 from simkit.build.tunnel.join import Contact
-from simkit.build.tunnel.match import TunnelMatch, tunnel_matches
+from simkit.build.tunnel.match import Search, TunnelMatch, tunnel_matches
 from simkit.build.tunnel.phase import TunnelLattice
 from simkit.build.tunnel.planes import MatchSearch, PlaneMatch, match_table
 from simkit.build.tunnel.registry import Clearance
@@ -117,6 +118,7 @@ __all__ = [
     "Ribbon",
     "Rules",
     "Scaffold",
+    "Search",
     "Settings",
     "Shared",
     "Sites",

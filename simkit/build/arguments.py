@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
 
 import numpy as np
 
-from simkit.errors import InputError
+from simkit.errors import InputError, nearest
 
 
 def is_number(value: object) -> bool:
@@ -49,6 +50,22 @@ def require_list(name: str, value: object, kind: type | tuple[type, ...], exampl
     for k, item in enumerate(value):
         require_kind(f"{name}[{k}]", item, kind, example)
     return tuple(value)
+
+
+def require_record(name: str, record: object, kind: type) -> dict:
+    """The fields of a dataclass in a record, as a dict.
+
+    Raises InputError for what is no table, for a field the dataclass lacks and for one it needs and is not given.
+    """
+    require_kind(name, record, Mapping, "the record of a recipe, as `to_dict` wrote it")
+    known = [field.name for field in fields(kind)]
+    needed = [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+    unknown, missing = [str(key) for key in record if key not in known], [key for key in needed if key not in record]
+    if unknown:
+        raise InputError(f"{name} has a field {unknown[0]!r}, which does not exist; {nearest(unknown[0], known)}")
+    if missing:
+        raise InputError(f"{name} lacks {', '.join(missing)}; give the record as it was written.")
+    return dict(record)
 
 
 def _range(what: str, low: float, high: float) -> str:

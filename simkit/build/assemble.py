@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
 from simkit.arrays import Integers
 from simkit.build import checks
+from simkit.build.arguments import (
+    require_kind,
+    require_list,
+    require_number,
+    require_record,
+    require_whole,
+)
 from simkit.build.checks import Limits
 from simkit.build.decorated import owned
-from simkit.build.distort import heights_of_cell
 from simkit.build.fill.charges import part_problems
 from simkit.build.filling import Filling
 from simkit.build.geometry import Frame
-from simkit.build.heights import Heights, default_heights
 from simkit.build.occupy import candidates, occupy
-from simkit.build.phases import DECORATED, Block
+from simkit.build.own import own_heights
+from simkit.build.phases import Block
 from simkit.build.plane import repeat_matrix
-from simkit.build.polytypes import SHAPES
 from simkit.build.report import Report
 from simkit.build.scaffold import Scaffold
-from simkit.build.sharing import common_plane, fitted
+from simkit.build.sharing import common_plane, fitted, imposed_plane, require_mode
 from simkit.build.sites import Sites
-from simkit.build.spinel import decorated_heights
 from simkit.build.stacked import scaffold
 from simkit.build.stacking import Stack
-from simkit.build.summary import Plan, summarise
-from simkit.errors import InputError
+from simkit.build.summary import Ask, Plan, summarise
+from simkit.errors import InputError, nearest
 from simkit.structure import Structure
+
+EXAMPLE = "[Block('P2', 4), Block('O3', 3)]"
+CLOSURES = ("auto", "strict", "shear")
+IN_PLANE_A = (2.4, 3.6)
+"""In-plane lattice parameters that `Heights` takes, A."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,10 @@ class Settings:
     gallery_share  part of that change which the galleries take, 0 to 1; None: slab and gallery alike, or
               `GALLERY_SHARE` where thinning is elastic
     limits    what the finished cell must keep
+    gallery_energies  gallery name -> energy per formula unit, meV, by which the report says how hard each shared slab
+              is locked (`interlock_scores`); None: it says only what gliding makes of its galleries
+
+    Raises InputError naming the field, the value and what is allowed.
     """
 
     closure: str = "auto"
@@ -50,6 +63,24 @@ class Settings:
     thinning: float | str | None = None
     gallery_share: float | None = None
     limits: Limits = field(default_factory=Limits)
+    gallery_energies: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.closure not in CLOSURES:
+            raise InputError(f"closure {self.closure!r} is unknown; {nearest(str(self.closure), CLOSURES)}")
+        if self.a_A is not None:
+            require_number("a_A", self.a_A, *IN_PLANE_A)
+        if isinstance(self.thinning, str) and self.thinning != "elastic":
+            raise InputError(f"thinning = {self.thinning!r}; give a number (2 C13 / C33) or 'elastic'.")
+        if self.thinning is not None and self.thinning != "elastic":
+            require_number("thinning", self.thinning)
+        if self.gallery_share is not None:
+            require_number("gallery_share", self.gallery_share, 0, 1)
+        require_kind("limits", self.limits, Limits, "Limits(oxygen_oxygen_A=2.3)")
+        if self.gallery_energies is not None:
+            require_kind("gallery_energies", self.gallery_energies, Mapping, '{"P2": 10.0, "O3": 0.0}')
+            given = {str(k): require_number(f"gallery_energies[{k!r}]", x) for k, x in self.gallery_energies.items()}
+            object.__setattr__(self, "gallery_energies", given)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +100,19 @@ class Model:
     atom_of: Integers
 
 
+@dataclass(frozen=True)
+class StackRecord:
+    """Fields of the recipe of a stack."""
+
+    blocks: list[dict]
+    repeats: list
+    strain: str
+    seed: int
+    max_strain_percent: float
+    settings: dict
+    kind: str = "stack"
+
+
 def bulk(
     block: Block,
     repeats: Sequence = (1, 1),
@@ -82,7 +126,7 @@ def bulk(
     a_A  in-plane lattice parameter, A; heights follow `Settings.thinning` (0: unchanged)
     Other arguments, errors and promises as for `intergrowth`.
     """
-    settings = settings or Settings()
+    settings = _settings(settings)
     settings = replace(settings, a_A=a_A) if a_A is not None else settings
     return _build([block], repeats, "equal", seed, max_strain_percent, settings)
 
@@ -108,18 +152,23 @@ def intergrowth(
     composition cannot be met, a slab's charge cannot be balanced or the finished cell fails a check.
     The cell is a start for relaxation; ion order is low in repulsion, not the ground state.
     """
+    blocks = require_list("blocks", blocks, Block, EXAMPLE)
     if len(blocks) < 2:
         raise InputError(f"{len(blocks)} block(s) make no intergrowth; give two or more, or use `bulk`.")
-    return _build(list(blocks), repeats, strain, seed, max_strain_percent, settings or Settings())
+    return _build(list(blocks), repeats, strain, seed, max_strain_percent, _settings(settings))
 
 
 def rebuild(recipe: dict) -> Model:
-    """The model a recipe describes (`Model.recipe`, also after a round trip through JSON)."""
-    blocks = [Block.from_dict(record) for record in recipe["blocks"]]
-    settings = dict(recipe["settings"])
-    settings["limits"] = Limits(**settings["limits"])
-    arguments = recipe["strain"], recipe["seed"], recipe["max_strain_percent"]
-    return _build(blocks, recipe["repeats"], *arguments, Settings(**settings))
+    """The model a recipe describes (`Model.recipe`, also after a round trip through JSON).
+
+    Raises InputError for what is no record of a stack, naming the field.
+    """
+    fields = require_record("the recipe of a stack", recipe, StackRecord)
+    records = require_list("blocks", fields["blocks"], Mapping, "the list of records that the recipe held")
+    settings = require_record("settings", fields["settings"], Settings)
+    settings["limits"] = Limits(**require_record("limits", settings.get("limits", {}), Limits))
+    arguments = fields["strain"], fields["seed"], fields["max_strain_percent"]
+    return _build([Block.from_dict(record) for record in records], fields["repeats"], *arguments, Settings(**settings))
 
 
 def _build(
@@ -140,7 +189,7 @@ def _build(
         + checks.coordination_problems(structure, found)
         + checks.stacking_problems(structure, plan.frame.stack.gaps(), settings.limits)
     )
-    report = summarise(plan, filling, structure, found, (seed, settings.limits))
+    report = summarise(plan, filling, structure, found, Ask(int(seed), settings.limits, settings.gallery_energies))
     recipe = {
         "kind": "stack",
         "blocks": [b.to_dict() for b in blocks],
@@ -155,19 +204,23 @@ def _build(
 
 
 def _require_arguments(blocks: list[Block], seed: int, max_strain_percent: float) -> None:
-    for block in blocks:
-        if not isinstance(block, Block):
-            raise InputError(f"{block!r} is not a Block; write for example Block('P2', 4).")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"seed = {seed!r}; it must be a whole number, 0 or larger.")
-    if not max_strain_percent >= 0:
-        raise InputError(f"max_strain_percent = {max_strain_percent!r}; it must be a number, 0 or larger.")
+    require_list("blocks", blocks, Block, EXAMPLE)
+    require_whole("seed", seed, 0)
+    require_number("max_strain_percent", max_strain_percent, 0)
+
+
+def _settings(settings: Settings | None) -> Settings:
+    if settings is None:
+        return Settings()
+    require_kind("settings", settings, Settings, "Settings(closure='strict')")
+    return settings
 
 
 def _plan(blocks: list[Block], repeats: Sequence, strain: str, settings: Settings) -> Plan:
+    require_mode(strain, len(blocks))
     stack = Stack.from_gaps([g for b in blocks for g in b.gap_names], settings.closure)
     own = [own_heights(b) for b in blocks]
-    plane = common_plane(blocks, own, strain) if settings.a_A is None else (settings.a_A, own[0].ratio)
+    plane = common_plane(blocks, own, strain) if settings.a_A is None else imposed_plane(settings.a_A, own)
     elastic = strain == "elastic" and settings.a_A is None
     thinning = settings.thinning if settings.thinning is not None else "elastic" if elastic else 0.0
     strained = [fitted(h, plane, thinning, settings.gallery_share) for h in own]
@@ -177,24 +230,3 @@ def _plan(blocks: list[Block], repeats: Sequence, strain: str, settings: Setting
     leans = np.array([own[k].lean * slab.s for k, slab in zip(block_of, stack.slabs, strict=True)])
     frame = Frame(stack, repeat_matrix(repeats), plane[0], slabs, galleries, plane[1], leans)
     return Plan(tuple(blocks), tuple(own), frame, block_of)
-
-
-def own_heights(block: Block) -> Heights:
-    """The heights a block has by itself: given, of its published cell, or starting values from ionic radii."""
-    heights = block.heights or _default(block)
-    if block.elastic is not None:
-        heights = replace(heights, elastic=block.elastic)
-    if block.cell is None:
-        return heights
-    return heights_of_cell(block.cell, block.gap_names[: block.period], heights)
-
-
-def _default(block: Block) -> Heights:
-    if block.phase in DECORATED:
-        return decorated_heights(block.phase, block.metals, block.tetrahedral)
-    kinds = block.gap_names
-    contents = {kind: [x for k, x in zip(kinds, block.contents, strict=True) if k == kind] for kind in set(kinds)}
-    means = {kind: sum(contents[kind]) / len(contents[kind]) for kind in dict.fromkeys(kinds)}
-    heights = default_heights(block.composition.mean_metals, block.alkali, means)
-    ratio, lean = SHAPES.get(block.phase, (1.0, 0.0))
-    return replace(heights, ratio=ratio, lean=lean)

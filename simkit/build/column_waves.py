@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simkit.arrays import Floats, Integers
-from simkit.build.identify import _stars, _superlattices
+from simkit.build.identify import stars, superlattices
 from simkit.errors import InputError
 
 TRIED = 4
@@ -22,7 +22,7 @@ def weights(fractional: Floats, count: int, width: float) -> Floats:
 def best_lattice(plane: Floats, flat: Floats, columns: tuple) -> tuple[Floats, np.ndarray]:
     """The primitive cell that a few of the columns follow best, and the waves (3, C, N, 3) of all columns."""
     layer, shares, layering = columns
-    candidates = _superlattices(plane, layering.sites)
+    candidates = superlattices(plane, layering.sites)
     if not candidates:
         raise InputError(f"no close-packed lattice with {layering.sites} cells per layer fits the in-plane cell.")
     order = np.argsort(layer, kind="stable")
@@ -36,7 +36,7 @@ def best_lattice(plane: Floats, flat: Floats, columns: tuple) -> tuple[Floats, n
 
 def _waves(primitive: Floats, flat: Floats, shares: Floats, starts: Integers) -> np.ndarray:
     """(3, C, layers) mean wave of every layer in every column; atoms sorted by layer, each starting at `starts`."""
-    phases = np.exp(2j * np.pi * _stars(primitive) @ flat.T)
+    phases = np.exp(2j * np.pi * stars(primitive) @ flat.T)
     parts = [slice(a, b) for a, b in zip(starts, [*starts[1:], len(flat)], strict=True)]
     return np.stack([phases[:, p] @ shares[:, p].T / shares[:, p].sum(axis=1) for p in parts], axis=-1)
 

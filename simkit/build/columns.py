@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simkit.arrays import Floats, Integers
+from simkit.build.arguments import require_number
 from simkit.build.column_waves import best_lattice, column_senses, continuous, relative, shortest, weights
-from simkit.build.identify import _frame, _stars
+from simkit.build.identify import plane_frame, stars
 from simkit.build.layering import Layering, find_layers
 from simkit.build.polytypes import PHASES
 from simkit.build.stacking import GAP_NAMES, gap_name, same_cyclic
@@ -19,6 +20,8 @@ from simkit.structure import Structure, require_structure
 
 WINDOW_A = 6.0
 """Full width at half height of the Gaussian window of a column, A: about three rows."""
+ROW = 0.866
+"""Spacing of close-packed rows over the lattice parameter, sqrt(3) / 2 rounded down: the narrowest window."""
 STEP_A = 1.5
 """Largest distance between the centres of neighbouring columns, A."""
 SHORTEST_A = 5.0
@@ -137,7 +140,8 @@ def classify_columns(structure: Structure, normal: str | None = None, window_A: 
     """Stacking of a layered structure in columns along one in-plane cell vector.
 
     normal    "a" or "b": the cell vector across the boundaries; None: the one along which the registry varies more
-    window_A  full width at half height of a column's Gaussian window, A
+    window_A  full width at half height of a column's Gaussian window, A; at least one row spacing sqrt(3) a / 2,
+              or a column sees no row at all
 
     Each layer's waves <exp(i G r)> are taken with the weights of the window, so a column reads like `classify`
     reads a whole cell; strain common to all slabs cancels between neighbouring slabs. Inside a boundary narrower
@@ -145,10 +149,12 @@ def classify_columns(structure: Structure, normal: str | None = None, window_A: 
     structure is not a stack of slabs of equal size.
     """
     require_structure(structure)
-    if normal not in (None, "a", "b") or not window_A > 0:
-        raise InputError(f"normal = {normal!r}, window_A = {window_A!r}; give 'a', 'b' or None and a positive width.")
+    if normal is not None and normal not in ("a", "b"):
+        raise InputError(f"normal = {normal!r}; give 'a', 'b' or None.")
     layering = find_layers(structure)
-    frame = _frame(structure.cell)[:2]
+    frame = plane_frame(structure.cell)[:2]
+    per_site = abs(float(np.linalg.det(structure.cell[:2] @ frame.T))) / layering.sites
+    window_A = require_number("window_A", window_A, ROW * float(np.sqrt(per_site / np.sqrt(0.75))))
     flat = (structure.positions + layering.images[:, None] * structure.cell[2]) @ frame.T
     plane = structure.cell[:2] @ frame.T
     found = [
@@ -209,7 +215,11 @@ def amplitude_A(found: Columns) -> Floats:
 
 
 def wall_problems(found: Columns, tolerance_A: float = 0.6) -> list[str]:
-    """Boundaries whose Burgers vectors, summed over the galleries, do not vanish within a tolerance."""
+    """Boundaries whose measured Burgers vectors, summed over the galleries, do not vanish within a tolerance.
+
+    Where slabs change their sense, or across steps sharper than the window, the registry may be followed wrongly by
+    a lattice vector: a flag to look into, not a proof.
+    """
     sums = found.burgers().sum(axis=1)
     return [
         f"the Burgers vectors of the boundary at {x:.1f} A sum to ({b[0]:+.2f}, {b[1]:+.2f}) A over the galleries; "
@@ -238,7 +248,7 @@ def _read(structure: Structure, layering: Layering, geometry: tuple, axis: str, 
     shares = weights((flat @ np.linalg.inv(plane))[inside, k], count, window_A / length)
     primitive, waves = best_lattice(plane, flat[inside], (layer, shares, layering))
     senses, order, slabs = column_senses(waves)
-    turn = np.exp(2j * np.pi * _stars(primitive) @ (structure.cell[2] @ frame.T))[:, None, None]
+    turn = np.exp(2j * np.pi * stars(primitive) @ (structure.cell[2] @ frame.T))[:, None, None]
     steps = relative(slabs, turn)
     letters = np.round(np.angle(steps.sum(axis=0)) * 3 / (2 * np.pi)).astype(np.int64)
     above = np.roll(senses, -1, axis=1)

@@ -160,7 +160,7 @@ def _regions(subject: Subject, found: Contacts) -> tuple[RegionReport, ...]:
     s, scaffold, atom_of = subject.structure, subject.scaffold, subject.atom_of
     region = np.empty(len(s), dtype=np.int64)
     region[atom_of[atom_of >= 0]] = scaffold.region[atom_of >= 0]
-    asked = shares(s, scaffold, atom_of)
+    asked = shares(s, scaffold, atom_of, subject.rules.contents)
     known = not without_valence(s)
     symbols = np.array(s.symbols)
     records = []

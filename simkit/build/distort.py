@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simkit.arrays import Floats
+from simkit.build.arguments import require_kind, require_list
 from simkit.build.heights import Heights, measured_shape
 from simkit.build.identify import classify
 from simkit.build.stacking import Stack
@@ -44,6 +45,7 @@ def published(cell: Sequence[float], stack: Stack) -> Published:
     stack  slabs of one period c, or of any number of periods: the cell with as many slabs counts
     Raises InputError where a and b are not the sides of a nearly hexagonal layer, or c leans along the short one.
     """
+    require_kind("stack", stack, Stack, 'Stack.from_gaps(["O3"])')
     a, b, c, alpha, beta, gamma = _six(cell).tolist()
     if abs(gamma - 120.0) <= SQUARE_DEGREES and abs(a - b) <= 1e-3 * a and max(abs(alpha - 90), abs(beta - 90)) < 1e-3:
         return Published(a, 1.0, 0.0, c / len(stack))
@@ -92,6 +94,7 @@ def distorted(structure: Structure, cell: Sequence[float]) -> Structure:
     to be rebuilt from its recipe is better given `Heights.ratio` and `Heights.lean`, or the phases O'3 and P'2,
     which make the same cell. Raises InputError where the structure is not layered or the cell does not fit.
     """
+    require_kind("structure", structure, Structure, "bulk(...).structure")
     found = classify(structure)
     height = found.height_A / len(found.stack)
     target = published(cell, _period(found.stack.gaps(), cell, height))
@@ -121,7 +124,8 @@ def _period(gaps: Sequence[str], cell: Sequence[float], spacing_A: float) -> Sta
 
 
 def _six(cell: Sequence[float]) -> Floats:
-    values = np.asarray(cell, dtype=np.float64)
-    if values.shape != (6,) or not np.all(values > 0):
-        raise InputError(f"cell = {cell!r}; give a, b, c in A and alpha, beta, gamma in degrees.")
+    listed = require_list("cell", cell, (int, float, np.number), "(2.84, 5.30, 11.2, 90, 90, 90)")
+    values = np.array(listed, dtype=np.float64)
+    if values.shape != (6,) or not np.all((values > 0) & np.isfinite(values)) or not np.all(values[3:] < 180):
+        raise InputError(f"cell = {cell!r}; give a, b, c in A and alpha, beta, gamma in degrees, from 0 to 180.")
     return values

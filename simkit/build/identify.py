@@ -87,7 +87,7 @@ def classify(structure: Structure) -> Classification:
     """
     require_structure(structure)
     layering = find_layers(structure)
-    frame = _frame(structure.cell)
+    frame = plane_frame(structure.cell)
     flat = (structure.positions + layering.images[:, None] * structure.cell[2]) @ frame[:2].T
     plane = structure.cell[:2] @ frame[:2].T
     primitive = _primitive(plane, flat, layering)
@@ -151,29 +151,29 @@ def _steps(primitive: Floats, slabs: np.ndarray, third: Floats, senses: Integers
     return steps, np.where(half, 0.5 - np.where(half, misses, 0.0), exact - steps), drift
 
 
-def _frame(cell: Floats) -> Floats:
-    """Rows: along the first cell vector, in plane across it, along the normal."""
+def plane_frame(cell: Floats) -> Floats:
+    """(3, 3) orthonormal rows: along the first cell vector, in plane across it, along the normal."""
     x = cell[0] / np.linalg.norm(cell[0])
     z = np.cross(cell[0], cell[1])
     z = z / np.linalg.norm(z)
     return np.array([x, np.cross(z, x), z])
 
 
-def _stars(primitive: Floats) -> Floats:
+def stars(primitive: Floats) -> Floats:
     """(3, 2) reciprocal vectors b1, -b2, b2 - b1 (without 2 pi)."""
     b1, b2 = np.linalg.inv(primitive).T
     return np.array([b1, -b2, b2 - b1])
 
 
 def _phase(primitive: Floats, vector: Floats) -> np.ndarray:
-    return np.exp(2j * np.pi * _stars(primitive) @ vector)
+    return np.exp(2j * np.pi * stars(primitive) @ vector)
 
 
 def _waves(primitive: Floats, flat: Floats, layering: Layering) -> np.ndarray:
     """(3 G, N slabs, 3 levels) mean wave of every layer."""
     inside = layering.lettered
     layer = layering.slab_of[inside] * 3 + layering.level[inside]
-    waves = np.exp(2j * np.pi * _stars(primitive) @ flat[inside].T)
+    waves = np.exp(2j * np.pi * stars(primitive) @ flat[inside].T)
     size = 3 * len(layering)
     number = np.bincount(layer, minlength=size)
     parts = [np.bincount(layer, w.real, size) + 1j * np.bincount(layer, w.imag, size) for w in waves]
@@ -199,7 +199,7 @@ def _origins(slabs: np.ndarray, letters: Integers, primitive: Floats) -> Floats:
 
 def _primitive(plane: Floats, flat: Floats, layering: Layering) -> Floats:
     """(2, 2) primitive hexagonal vectors: of all superlattices of the right area, the one the layers follow."""
-    candidates = _superlattices(plane, layering.sites)
+    candidates = superlattices(plane, layering.sites)
     if len(candidates) == 0:
         raise InputError(
             f"not layered: no close-packed lattice with {layering.sites} cells per layer fits the in-plane cell; "
@@ -209,7 +209,8 @@ def _primitive(plane: Floats, flat: Floats, layering: Layering) -> Floats:
     return candidates[int(np.argmax(np.round(scores, 6)))]
 
 
-def _superlattices(plane: Floats, index: int) -> list[Floats]:
+def superlattices(plane: Floats, index: int) -> list[Floats]:
+    """Every roughly hexagonal lattice, (2, 2) A, of which the plane's two vectors span `index` cells."""
     rows = [(p, q) for p in range(1, index + 1) if index % p == 0 for q in range(index // p)]
     p, q = np.array(rows).T
     u = plane[0] / p[:, None]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simkit.build.arguments import is_number
+from simkit.build.arguments import is_number, require_kind, require_record
 from simkit.build.composition import DEFAULT_METALS, NOTHING, OXYGEN, Composition
 from simkit.build.heights import Heights
 from simkit.build.polytypes import PHASES, SHAPES
@@ -82,8 +82,10 @@ class Block:
             object.__setattr__(self, "elastic", tuple(tuple(row) for row in stiffness(self.elastic).tolist()))
         object.__setattr__(self, "faces", _faces(self.faces))
         object.__setattr__(self, "centres", _centres(self.centres, self.gaps, self.arrangement))
-        _require_decoration(self)
+        if self.heights is not None:
+            require_kind("heights", self.heights, Heights, 'Heights(2.89, 2.0, {"P2": 3.5})')
         checked = self.composition
+        _require_decoration(self)
         for name in COMPOSED:
             object.__setattr__(self, name, getattr(checked, name))
         for name, what, one in (("content", "galleries", "one number"), ("metals", "slabs", "one table")):
@@ -141,13 +143,16 @@ class Block:
 
     @classmethod
     def from_dict(cls, record: Mapping) -> Block:
-        """The block a `to_dict` record describes."""
-        heights = record["heights"]
-        return cls(**{**record, "heights": None if heights is None else Heights(**heights)})
+        """The block a `to_dict` record describes. Raises InputError for a record that is none."""
+        fields = require_record("block", record, cls)
+        heights = fields.get("heights")
+        if heights is not None:
+            fields["heights"] = Heights(**require_record("heights", heights, Heights))
+        return cls(**fields)
 
 
 def _faces(faces: object) -> tuple[str, str]:
-    pair = (faces, faces) if isinstance(faces, str) else tuple(faces)
+    pair = tuple(faces) if isinstance(faces, Sequence) and not isinstance(faces, str) else (faces, faces)
     if len(pair) != 2 or any(face not in FACES for face in pair):
         raise InputError(f"faces = {faces!r}; give 'K' or 'M', or one for the lower and one for the upper end.")
     return pair
@@ -156,8 +161,9 @@ def _faces(faces: object) -> tuple[str, str]:
 def _centres(centres: object, gaps: int, arrangement: str) -> tuple[int, ...] | None:
     if centres is None:
         return None
-    values = (centres,) * int(gaps) if isinstance(centres, int | np.integer) else tuple(centres)
-    if arrangement != "honeycomb" or len(values) != gaps or any(c not in (0, 1, 2) for c in values):
+    listed = isinstance(centres, Sequence | np.ndarray)
+    values = tuple(centres) if listed else (centres,) * int(gaps)
+    if arrangement != "honeycomb" or len(values) != gaps or any(not _one_of(c, 3) for c in values):
         raise InputError(
             f"centres = {centres!r} with arrangement {arrangement!r}; give 0, 1 or 2, or {gaps} of them, one per slab, "
             "with arrangement='honeycomb'."
@@ -168,9 +174,9 @@ def _centres(centres: object, gaps: int, arrangement: str) -> tuple[int, ...] | 
 def _require_decoration(block: Block) -> None:
     if block.phase != "spinel" and (block.variant, block.faces, block.oxygen_u) != (0, ("K", "K"), EVEN_U):
         raise InputError(f"variant, faces and oxygen_u belong to spinel blocks; leave them out of block {block.phase}.")
-    if isinstance(block.variant, bool) or block.variant not in range(8):
+    if not _one_of(block.variant, 8):
         raise InputError(f"variant = {block.variant!r} in block {block.phase}; a spinel has variants 0 to 7.")
-    if not 0.24 <= block.oxygen_u <= 0.28:
+    if not is_number(block.oxygen_u) or not 0.24 <= block.oxygen_u <= 0.28:
         raise InputError(f"oxygen_u = {block.oxygen_u!r}; a spinel has 0.24 to 0.28 (1/4: ideal sites).")
     if block.tetrahedral and block.phase != "spinel":
         raise InputError(f"tetrahedral cations in block {block.phase}; only the phase spinel has such sites.")
@@ -181,11 +187,15 @@ def _require_decoration(block: Block) -> None:
         )
 
 
+def _one_of(value: object, count: int) -> bool:
+    return is_number(value) and value in range(count)
+
+
 def _pattern(phase: str, gaps: int, pattern: object) -> tuple[str, ...] | None:
     if isinstance(gaps, bool) or not isinstance(gaps, int | np.integer) or gaps < 1:
         raise InputError(f"gaps = {gaps!r} in block {phase}; it must be a whole number of galleries, at least 1.")
     if pattern is None:
-        if phase not in PHASES:
+        if not isinstance(phase, str) or phase not in PHASES:
             remedy = "or give it a pattern of gap names"
             raise InputError(f"phase {phase!r} is unknown; {nearest(str(phase), PHASES)}, {remedy}.")
         _require_multiple(phase, gaps)

@@ -89,12 +89,41 @@ class SlabReport:
 
 @dataclass(frozen=True)
 class InterfaceReport:
-    """A slab shared by two phases; interfaces of equal `environment` see the same sheets on both sides."""
+    """A slab shared by two blocks; interfaces of equal `environment` see the same sheets on both sides."""
 
     slab: int
     below: str
     above: str
     environment: str
+
+
+@dataclass(frozen=True)
+class GlideReport:
+    """A shared slab: its galleries below and above, and what they become when it alone glides by g letters.
+
+    after       (g, gallery below, gallery above) of each glide
+    energy_meV  least energy change of these glides per formula unit of a gallery; None without energies
+    """
+
+    slab: int
+    before: tuple[str, str]
+    after: tuple[tuple[float, str, str], ...]
+    energy_meV: float | None
+
+
+@dataclass(frozen=True)
+class PathReport:
+    """How far the stack is from one of its phases throughout.
+
+    flips      slabs that would have to change their sense, which no gliding does
+    slabs      (slab, g) of the fewest slabs that glide there; None where gliding cannot
+    galleries  galleries that change on the way; None where gliding cannot
+    """
+
+    phase: str
+    flips: int
+    slabs: tuple[tuple[int, int], ...] | None
+    galleries: tuple[int, ...] | None
 
 
 @dataclass(frozen=True)
@@ -126,6 +155,8 @@ class Report:
     coordination: Mapping[str, Mapping[str, int]]
     warnings: tuple[str, ...]
     seed: int
+    glides: tuple[GlideReport, ...] = ()
+    paths: tuple[PathReport, ...] = ()
 
     def to_dict(self) -> dict:
         """JSON-able dictionary; units are part of the keys."""
@@ -153,6 +184,8 @@ class Report:
             "shortest contacts, A: " + "  ".join(f"{k} {v:.3f}" for k, v in self.shortest_A.items()),
             "coordination: " + "  ".join(f"{k} {_plain(v)}" for k, v in self.coordination.items()),
             *_interfaces(self),
+            *_glides(self.glides),
+            *_paths(self.paths, len(self.gaps)),
             *(f"warning: {text}" for text in self.warnings),
         ]
         return "\n".join(piece for line in lines for piece in _folded(line))
@@ -230,3 +263,30 @@ def _interfaces(report: Report) -> list[str]:
     names = ", ".join(f"slab {i.slab} ({i.below}|{i.above})" for i in report.interfaces)
     same = "equivalent by stacking" if report.interfaces_equivalent else "not all equivalent by stacking"
     return [f"interfaces: {names}; those of one pair are {same}"]
+
+
+def _glides(glides: tuple[GlideReport, ...]) -> list[str]:
+    """One line for all shared slabs that gliding changes alike."""
+    alike: dict[tuple, list[GlideReport]] = {}
+    for item in glides:
+        alike.setdefault((item.before, item.after, item.energy_meV), []).append(item)
+    lines = []
+    for (before, after, energy), items in alike.items():
+        slabs = f"slab{'s' if len(items) > 1 else ''} {', '.join(str(item.slab) for item in items)}"
+        moves = " or ".join(f"{'|'.join(names)} ({g:+g})" for g, *names in after)
+        score = "" if energy is None else f"; at least {energy:+.1f} meV"
+        lines.append(f"glide of shared {slabs}: {'|'.join(before)} becomes {moves}{score}")
+    return lines
+
+
+def _paths(paths: tuple[PathReport, ...], slabs: int) -> list[str]:
+    lines = []
+    for path in paths:
+        if path.slabs is not None:
+            how = f"{len(path.slabs)} of {slabs} slabs glide, {len(path.galleries)} galleries change"
+        elif path.flips:
+            how = f"out of reach of gliding, {path.flips} of {slabs} slabs have the other sense"
+        else:
+            how = "out of reach of gliding, half a letter is left over"
+        lines.append(f"to {path.phase} throughout: {how}")
+    return lines

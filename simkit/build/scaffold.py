@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -82,15 +83,15 @@ class Scaffold:
     def __len__(self) -> int:
         return len(self.positions)
 
-    @property
+    @cached_property
     def role(self) -> np.ndarray:
         """(m,) role of each site."""
-        return np.array([s.role for s in self.strata])[self.stratum]
+        return frozen(np.array([s.role for s in self.strata])[self.stratum], None, (len(self),), "role")
 
-    @property
+    @cached_property
     def region(self) -> Integers:
         """(m,) region of each site."""
-        return np.array([s.region for s in self.strata])[self.stratum]
+        return frozen(np.array([s.region for s in self.strata])[self.stratum], np.int64, (len(self),), "region")
 
 
 CENTRE = "TMc"

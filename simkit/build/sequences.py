@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 
 from simkit.arrays import Floats, Integers
+from simkit.build.arguments import is_number, require_list, require_number, require_whole
 from simkit.build.polytypes import PHASES
 from simkit.build.stacking import RULES, gap_name
 from simkit.errors import InputError, nearest
 
 Probabilities = Mapping[str, float]
-FLAT = 0.02
-"""How far from 1 a table of probabilities may sum before it is refused."""
+FLAT = 0.005
+"""How far from 1 a table of probabilities may sum: three of three decimals; it is divided by its sum."""
+WHOLE = 0.05
+"""How far from a whole number of galleries a fraction may be: one of four decimals in 500 galleries."""
 
 
 def faulted(phase: str, gaps: int, at: int | Sequence[int], kind: str) -> list[str]:
@@ -25,10 +29,11 @@ def faulted(phase: str, gaps: int, at: int | Sequence[int], kind: str) -> list[s
     does not exist or one that is of that kind already, with what can be done.
     """
     names = _pattern(phase, gaps)
-    chosen = [at] if isinstance(at, int | np.integer) else list(at)
+    listed = [at] if is_number(at) else require_list("at", at, (int, float, np.integer), "at=[0, 3]")
+    chosen = [require_whole("at", j) for j in listed]
     fault = gap_name(kind)
     for j in chosen:
-        if isinstance(j, bool) or not isinstance(j, int | np.integer) or not 0 <= j < gaps:
+        if not 0 <= j < gaps:
             raise InputError(f"fault at gallery {j!r} does not exist; {gaps} galleries are 0 to {gaps - 1}.")
         if names[j] == fault:
             raise InputError(f"gallery {j} of {phase} is {fault} already; name another kind or another gallery.")
@@ -48,11 +53,11 @@ def basal_twin(first: int, second: int, phase: str = "O3", planes: Sequence[str]
     planes  two kinds that flip the sense: P2 mirrors in the plane of the ions, O2u and O2l in an oxygen plane
     Raises InputError where a plane keeps the sense, or the phase itself flips it.
     """
-    kinds = [gap_name(plane) for plane in planes]
+    kinds = [gap_name(plane) for plane in require_list("planes", planes, str, '["P2", "P2"]')]
     flipping = [name for name, (relation, _) in RULES.items() if relation < 0]
     if len(kinds) != 2 or set(kinds) - set(flipping):
         raise InputError(f"planes = {list(planes)!r}; a twin needs two of {', '.join(flipping)}.")
-    domains = [_pattern(phase, first), _pattern(phase, second)]
+    domains = [_pattern(phase, first, "first"), _pattern(phase, second, "second")]
     if _flips(domains[0]) or _flips(domains[1]):
         raise InputError(f"phase {phase} flips the sense in its own galleries, so its mirror image is itself: no twin.")
     return [*domains[0], kinds[0], *domains[1], kinds[1]]
@@ -64,15 +69,14 @@ def z_phase(gaps: int, fraction: float, seed: int | None = None) -> list[str]:
     fraction  O galleries over all galleries; 1/2 evenly ordered is OP4 and 1 is O2
     seed      draws their places; None spreads them evenly
     One glide vector serves all (successive faults go back and forth), so an even number of them closes without
-    shear. Raises InputError for a fraction that is no whole number of galleries, naming the nearest.
+    shear. Raises InputError for a fraction that is no whole number of galleries (within `WHOLE` of one), naming the
+    nearest.
     """
-    _require_whole("gaps", gaps, 1)
+    gaps, fraction = require_whole("gaps", gaps, 1), require_number("fraction", fraction, 0, 1)
     if gaps % 2:
         raise InputError(f"gaps = {gaps}; every gallery of Z flips the sense, so take {gaps - 1} or {gaps + 1}.")
-    if not 0 <= fraction <= 1:
-        raise InputError(f"fraction = {fraction!r} of O galleries; it lies between 0 and 1.")
     count = round(fraction * gaps)
-    if abs(count - fraction * gaps) > 0.005 * gaps:
+    if abs(count - fraction * gaps) > WHOLE:
         low = int(np.floor(fraction * gaps))
         raise InputError(
             f"{fraction:.4g} of {gaps} galleries is {fraction * gaps:.3f}, no whole number; the nearest fractions are "
@@ -96,9 +100,10 @@ def markov(
     The period is a ring, of weight prod_j p(g_j | g_j-1), conditioned on closing: a backward pass sums the weight
     of all completions with an even number of sense flips (and, for closure "strict", closing letters), and each
     gallery is drawn from those that can still close. Nothing is rejected or repaired.
-    Raises InputError where no sequence of this length closes, or for a table that is none.
+    Raises InputError where no sequence of this length closes, or for a table that is none or does not sum to 1
+    within `FLAT`, by which it is divided.
     """
-    _require_whole("gaps", gaps, 1)
+    gaps = require_whole("gaps", gaps, 1)
     _require_closure(closure)
     kinds, matrix = _chain(table)
     return _ring(kinds, [matrix] * gaps, seed, closure == "strict")
@@ -118,7 +123,7 @@ def phase_gradient(
     seed     draws independently, conditioned on closing as in `markov`; None spreads the fraction evenly
     Raises InputError where the number of sense flips comes out odd (seed None) or no sequence closes.
     """
-    _require_whole("gaps", gaps, 1)
+    gaps = require_whole("gaps", gaps, 1)
     _require_closure(closure)
     chance = _profile(profile, gaps)
     kinds = [gap_name(first), gap_name(second)]
@@ -157,6 +162,7 @@ def sequence(record: Sequence[str] | Mapping, gaps: int) -> list[str]:
     if isinstance(record, Mapping):
         return _from_table(record, gaps)
     names = [gap_name(name) for name in record]
+    gaps = require_whole("gaps", gaps, 1)
     if gaps % len(names):
         raise InputError(f"the pattern lists {len(names)} galleries, gaps = {gaps} is no multiple of it.")
     return names * (gaps // len(names))
@@ -167,16 +173,18 @@ def _from_table(record: Mapping, gaps: int) -> list[str]:
     kind = str(record.get("sequence", ""))
     if kind not in SEQUENCES:
         raise InputError(f"sequence {kind!r} is unknown; {nearest(kind, SEQUENCES)}")
+    gaps = require_whole("gaps", gaps, 1)
     function, allowed = SEQUENCES[kind]
-    unknown = sorted(set(fields) - set(allowed))
+    unknown = sorted(str(name) for name in fields if name not in allowed)
     if unknown:
         raise InputError(f"sequence {kind!r} takes no field {unknown[0]!r}; {nearest(unknown[0], allowed)}")
-    if function is not basal_twin:
+    arguments = inspect.signature(function).parameters
+    missing = [name for name in allowed if arguments[name].default is inspect.Parameter.empty and name not in fields]
+    if missing:
+        raise InputError(f"sequence {kind!r} lacks {', '.join(missing)}; it takes the fields {', '.join(allowed)}.")
+    if "gaps" in arguments:
         fields["gaps"] = gaps
-    try:
-        names = function(**fields)
-    except TypeError as error:
-        raise InputError(f"sequence {kind!r} takes the fields {', '.join(allowed)}: {error}.") from error
+    names = function(**fields)
     if len(names) != gaps:
         raise InputError(
             f"sequence {kind!r} makes {len(names)} galleries, the block has gaps = {gaps}; make them equal."
@@ -246,9 +254,11 @@ def _row(row: object, kinds: list[str], what: str) -> Floats:
     unknown = sorted(set(values) - set(kinds))
     if unknown:
         raise InputError(f"{what} leads to {unknown[0]}, which has no row of its own; rows: {', '.join(kinds)}.")
+    for name, value in values.items():
+        require_number(f"the probability of {name} in {what}", value, 0, 1)
     weights = np.array([float(values.get(kind, 0.0)) for kind in kinds])
-    if not np.all(weights >= 0) or not abs(weights.sum() - 1) <= FLAT:
-        raise InputError(f"{what} of probabilities sums to {weights.sum():.4g}; each is at least 0 and the sum is 1.")
+    if abs(weights.sum() - 1) > FLAT:
+        raise InputError(f"{what} of probabilities sums to {weights.sum():.4g}; the sum is 1 (within {FLAT}).")
     return weights / weights.sum()
 
 
@@ -259,15 +269,15 @@ def _profile(profile: object, gaps: int) -> Floats:
         if profile not in shapes:
             raise InputError(f"profile {profile!r} is unknown; {nearest(profile, shapes)}, or {gaps} numbers.")
         return shapes[profile]
-    values = np.asarray(profile, dtype=np.float64)
-    if values.shape != (gaps,) or not np.all((values >= 0) & (values <= 1)):
-        raise InputError(f"profile has shape {values.shape}; give {gaps} numbers, one per gallery, each from 0 to 1.")
-    return values
+    listed = require_list("profile", profile, (int, float, np.number), '"rise", or one number per gallery')
+    if len(listed) != gaps:
+        raise InputError(f"profile has length {len(listed)}; give {gaps} numbers, one per gallery, each from 0 to 1.")
+    return np.array([require_number(f"profile[{j}]", value, 0, 1) for j, value in enumerate(listed)])
 
 
-def _pattern(phase: str, gaps: int) -> list[str]:
-    _require_whole("gaps", gaps, 1)
-    if phase not in PHASES:
+def _pattern(phase: str, gaps: int, name: str = "gaps") -> list[str]:
+    gaps = require_whole(name, gaps, 1)
+    if not isinstance(phase, str) or phase not in PHASES:
         raise InputError(f"phase {phase!r} is unknown; {nearest(str(phase), PHASES)}")
     pattern = PHASES[phase]
     if gaps % len(pattern):
@@ -279,16 +289,10 @@ def _flips(names: Sequence[str]) -> int:
     return sum(RULES[name][0] < 0 for name in names)
 
 
-def _require_whole(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise InputError(f"{name} = {value!r}; it must be a whole number, {least} or larger.")
-
-
 def _require_closure(closure: str) -> None:
     if closure not in ("auto", "shear", "strict"):
         raise InputError(f"closure {closure!r} is unknown; {nearest(str(closure), ('auto', 'shear', 'strict'))}")
 
 
 def _stream(seed: int) -> np.random.Generator:
-    _require_whole("seed", seed, 0)
-    return np.random.default_rng((int(seed),))
+    return np.random.default_rng((require_whole("seed", seed, 0),))

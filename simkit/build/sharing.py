@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from simkit.arrays import Floats
+from simkit.build.arguments import require_number
 from simkit.build.heights import Heights
 from simkit.build.phases import Block
 from simkit.build.strain import (
@@ -22,7 +23,8 @@ from simkit.build.strain import (
 from simkit.errors import InputError
 
 GALLERY_SHARE = 0.8
-"""Part of the Poisson change of height that the galleries take: ion layers are softer than MO2 slabs."""
+"""Part of the Poisson change of height that the galleries take: an estimate, not a measurement. Galleries, 0.64 of the
+height of P2-Na2/3MnO2, are softer than MO2 slabs; 0.8 strains them 2.3 times as much (`Settings.gallery_share`)."""
 SAME = 1e-9
 
 
@@ -55,21 +57,41 @@ def common_plane(blocks: Sequence[Block], heights: Sequence[Heights], strain: st
             "elastic" least elastic energy (`share_strain`)
     Raises InputError for another mode, an unknown block, or "elastic" without elastic constants.
     """
-    mode, _, number = str(strain).partition(":")
-    if mode == "fix" and number.isdigit() and int(number) < len(blocks):
-        return heights[int(number)].a_A, heights[int(number)].ratio
+    require_mode(strain, len(blocks))
+    if strain.startswith("fix:"):
+        kept = heights[int(strain[4:])]
+        return kept.a_A, kept.ratio
     if strain == "elastic":
         return _elastic_plane(blocks, heights)
-    if strain not in ("equal", "thickness"):
-        raise InputError(
-            f"strain = {strain!r}; use 'equal', 'thickness', 'elastic' or 'fix:k' with k from 0 to {len(blocks) - 1}."
-        )
     pairs = zip(blocks, heights, strict=True)
     weights = None if strain == "equal" else np.array([thickness_A(b, h) for b, h in pairs])
     values = np.array([h.a_A for h in heights])
     if len({h.ratio for h in heights}) == 1:
         return float(np.average(values, weights=weights)), heights[0].ratio
     return _of_sides(np.average([h.sides_A for h in heights], axis=0, weights=weights), heights)
+
+
+def require_mode(strain: object, blocks: int) -> None:
+    """Raise InputError unless this is a strain mode of `common_plane` for so many blocks."""
+    modes = ("equal", "thickness", "elastic", *(f"fix:{k}" for k in range(blocks)))
+    if not isinstance(strain, str) or strain not in modes:
+        raise InputError(
+            f"strain = {strain!r}; use 'equal', 'thickness', 'elastic' or 'fix:k' with k from 0 to {blocks - 1}."
+        )
+
+
+def imposed_plane(a_A: float, heights: Sequence[Heights]) -> tuple[float, float]:
+    """Common plane (a_A, ratio) of blocks at a given in-plane lattice parameter, A.
+
+    Raises InputError where the blocks have in-plane cells of unlike shape, which one parameter does not fix.
+    """
+    ratios = [h.ratio for h in heights]
+    if max(ratios) - min(ratios) > SAME:
+        raise InputError(
+            f"a_A = {a_A:g} sets a size, but the blocks have in-plane cells of unlike shape (ratios "
+            f"{', '.join(f'{r:.4f}' for r in ratios)}); leave a_A out and take a strain mode, as 'fix:0'."
+        )
+    return a_A, ratios[0]
 
 
 def _elastic_plane(blocks: Sequence[Block], heights: Sequence[Heights]) -> tuple[float, float]:
@@ -124,7 +146,7 @@ def fitted(own: Heights, plane: tuple[float, float], thinning: float | str, gall
     elif isinstance(thinning, str):
         raise InputError(f"thinning = {thinning!r}; give a number (2 C13 / C33) or 'elastic'.")
     else:
-        change, share = -thinning * 0.5 * (xx + yy), gallery_share
+        change, share = -require_number("thinning", thinning) * 0.5 * (xx + yy), gallery_share
     return replace(own.thickened(change, share), a_A=a_A, ratio=ratio)
 
 

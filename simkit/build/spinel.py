@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from simkit.arrays import Integers
+from simkit.build.arguments import require_kind, require_number
 from simkit.build.heights import Heights
 from simkit.build.identify import classify
 from simkit.build.plane import lattice_points
@@ -22,7 +23,8 @@ TETRAHEDRAL_RADII_A: Mapping[str, float] = MappingProxyType(
     | {"Mn": 0.66, "Fe": 0.63, "Co": 0.58, "Ni": 0.55, "Cu": 0.57, "Ti": 0.42}
 )
 """Ionic radii in fourfold coordination, A (Shannon, Acta Cryst. A 32, 751, 1976): high-spin divalent metals, Ti4+."""
-OXYGEN_RADIUS_A = 1.40
+OXYGEN_RADIUS_A = 1.38
+"""Radius of O2- with four neighbours, as in a spinel, A (Shannon 1976)."""
 VACANT_RADIUS_A = 0.50
 """Radius of an empty tetrahedron that gives the cell of lambda-MnO2 (a = 8.03 A, Hunter, J. Solid State Chem. 39,
 142, 1981) from d(Mn4+-O) = 1.93 A."""
@@ -66,8 +68,10 @@ def require_even(matrix: Integers, phase: str) -> None:
 def spinel_heights(a_s_A: float) -> Heights:
     """Heights of a cubic spinel, or of rock-salt with a_s = 2 a_rs.
 
-    a = a_s / (2 sqrt 2), slab = gallery = a_s / (2 sqrt 3); a_s_A cell parameter of the spinel, A
+    a = a_s / (2 sqrt 2), slab = gallery = a_s / (2 sqrt 3); a_s_A cell parameter of the spinel, A. Raises InputError
+    where it is no number, or the heights are none that `Heights` takes.
     """
+    a_s_A = require_number("a_s_A", a_s_A, 0.0)
     layer = a_s_A / (2.0 * math.sqrt(3.0))
     return Heights(a_s_A / (2.0 * math.sqrt(2.0)), layer, {"O3": layer})
 
@@ -76,10 +80,18 @@ def cubic_spinel_A(octahedral_A: float, tetrahedral_A: float) -> float:
     """Cell parameter of a spinel with these two bond lengths, A.
 
     With A-O = sqrt(3) (u - 1/8) a and (B-O)^2 = (3 u^2 - 2 u + 3/8) a^2, eliminating u:
-    11/64 a^2 - 5/(4 sqrt 3) (A-O) a + (A-O)^2 - (B-O)^2 = 0, of which a is the larger root.
+    11/64 a^2 - 5/(4 sqrt 3) (A-O) a + (A-O)^2 - (B-O)^2 = 0, of which a is the larger root. Raises InputError for
+    lengths that no spinel joins.
     """
+    octahedral_A = require_number("octahedral_A", octahedral_A, 0.0)
+    tetrahedral_A = require_number("tetrahedral_A", tetrahedral_A, 0.0)
     half = 5.0 / (8.0 * math.sqrt(3.0)) * tetrahedral_A
     root = half**2 - 11.0 / 64.0 * (tetrahedral_A**2 - octahedral_A**2)
+    if root < 0:
+        raise InputError(
+            f"octahedral bonds of {octahedral_A:.3f} A and tetrahedral bonds of {tetrahedral_A:.3f} A close no spinel; "
+            "the tetrahedral ones must be at most 2.03 times as long."
+        )
     return (half + math.sqrt(root)) * 64.0 / 11.0
 
 
@@ -91,6 +103,7 @@ def oxygen_parameter(structure: Structure) -> float:
     2 sqrt(3) (u - 1/4) a_s, a_s = 2 sqrt(2) a. Exact for cubic cells. Raises InputError unless the whole
     structure is one spinel.
     """
+    require_kind("structure", structure, Structure, "bulk(...).structure")
     found = classify(structure)
     order = metal_order(structure, found)
     if set(order.galleries) != {"spinel"}:
@@ -121,4 +134,4 @@ def decorated_heights(
     charge = sum(x * tetrahedral_valence(s) for s, x in tetrahedral.items())
     bond = mean_bond_A(table, (8.0 - charge) / 2.0)
     radius = sum(x * TETRAHEDRAL_RADII_A[s] for s, x in tetrahedral.items()) if tetrahedral else VACANT_RADIUS_A
-    return spinel_heights(cubic_spinel_A(bond, OXYGEN_RADIUS_A - 0.02 + radius))
+    return spinel_heights(cubic_spinel_A(bond, OXYGEN_RADIUS_A + radius))

@@ -6,9 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from simkit.build.arguments import is_number, require_kind, require_list, require_whole
 from simkit.errors import InputError, nearest
 
 LETTERS = "ABC"
+HALVES = (0, 0.5, 1, 1.5, 2, 2.5)
+"""Places of a slab, and shears of a stack, in letters."""
+EXAMPLE = '["P2", "O3", "P2", "O3"]'
 
 GAP_RULES: dict[str, tuple[int, int]] = {
     "O3": (1, 2),
@@ -42,9 +46,10 @@ class Slab:
     s: int
 
     def __post_init__(self) -> None:
-        if self.z not in (0, 0.5, 1, 1.5, 2, 2.5) or self.s not in (1, -1):
+        real = is_number(self.z) and is_number(self.s)
+        if not real or self.z not in HALVES or self.s not in (1, -1):
             raise InputError(
-                f"slab (z={self.z}, s={self.s}) does not exist; z is 0 to 2.5 in steps of 0.5 and s is +1 or -1."
+                f"slab (z={self.z!r}, s={self.s!r}) does not exist; z is 0 to 2.5 in steps of 0.5 and s is +1 or -1."
             )
         object.__setattr__(self, "z", _whole(self.z))
 
@@ -59,7 +64,8 @@ class Slab:
         return (self.z - self.s) % 3
 
     def moved(self, g: float) -> Slab:
-        """The slab glided by g letters; gliding keeps the sense."""
+        """The slab glided by g letters; gliding keeps the sense. Raises InputError where g is no half letter."""
+        _require_letters(g)
         return Slab((self.z + g) % 3, self.s)
 
     def __str__(self) -> str:
@@ -72,7 +78,7 @@ class Interlock:
     """What one shared slab does to its two neighbouring galleries when it alone glides by g letters."""
 
     slab: int
-    g: int
+    g: float
     before: tuple[str, str]
     after: tuple[str, str]
 
@@ -83,18 +89,18 @@ class Stack:
 
     Gallery j lies between slab j and slab j + 1 (modulo the number of slabs). A shear of q letters means
     that the third cell vector carries the in-plane part q (1/3, 2/3) of the primitive hexagonal cell.
-    Raises InputError for no slab or a shear other than 0 to 2.5 in steps of 0.5.
+    Raises InputError for no slab, for what is no slab and for a shear other than 0 to 2.5 in steps of 0.5.
     """
 
     slabs: tuple[Slab, ...]
     shear: float = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "slabs", tuple(self.slabs))
+        object.__setattr__(self, "slabs", require_list("slabs", self.slabs, Slab, "(Slab(2, 1), Slab(2, -1))"))
         if not self.slabs:
             raise InputError("a stack needs at least one slab; none was given.")
-        if self.shear not in (0, 0.5, 1, 1.5, 2, 2.5):
-            raise InputError(f"shear {self.shear} is not a letter; it must be 0, 1 or 2, or half-way between two.")
+        if not is_number(self.shear) or self.shear not in HALVES:
+            raise InputError(f"shear {self.shear!r} is not a letter; it must be 0, 1 or 2, or half-way between two.")
         object.__setattr__(self, "shear", _whole(self.shear))
 
     @classmethod
@@ -104,6 +110,7 @@ class Stack:
         A star after a pair sets that slab half a letter further: "AB CB*" is T#2.
         Raises InputError for other characters, an odd number of letters or a pair of equal letters.
         """
+        require_kind("the stack", text, str, '"AB BA"')
         body, _, tail = text.partition("+")
         letters = "".join(body.split()).upper()
         if tail and tail.strip() not in ("0", "0.5", "1", "1.5", "2", "2.5"):
@@ -124,8 +131,8 @@ class Stack:
         upside down; alternating them is O6 (R-3m), and two of each in turn another O2 polytype (P-3m1).
         """
         if closure not in ("auto", "strict", "shear"):
-            raise InputError(f"closure {closure!r} is unknown; {nearest(closure, ('auto', 'strict', 'shear'))}")
-        names = [gap_name(name) for name in gaps]
+            raise InputError(f"closure {closure!r} is unknown; {nearest(str(closure), ('auto', 'strict', 'shear'))}")
+        names = [gap_name(name) for name in require_list("gaps", gaps, str, EXAMPLE)]
         if not names:
             raise InputError("an empty list of gaps makes no stack; give at least one gap name.")
         _require_even_flips(names)
@@ -148,12 +155,14 @@ class Stack:
 
     def above(self, j: int) -> Slab:
         """The slab above gallery j, shear included where it is the image of slab 0."""
+        j = require_whole("gallery", j)
         last = j % len(self) == len(self) - 1
         return self.slabs[0].moved(self.shear) if last else self.slabs[j % len(self) + 1]
 
     def gap(self, j: int) -> str:
         """Name of gallery j (modulo the number of galleries)."""
-        return gap_between(self.slabs[j % len(self)], self.above(j))
+        above = self.above(j)
+        return gap_between(self.slabs[int(j) % len(self)], above)
 
     def gaps(self) -> list[str]:
         """Names of the galleries from below: P2, O3, P3, O1, O2u, O2l or T2, or two names as "P2/O2u" half-way."""
@@ -162,14 +171,18 @@ class Stack:
     def glide(self, gallery: int, g: int) -> Stack:
         """Everything above one gallery glided by g letters: that gallery changes and no other.
 
-        Raises InputError for a gallery that does not exist.
+        Raises InputError for a gallery that does not exist and a glide that is no half letter.
         """
         self._require(gallery, "gallery")
+        _require_letters(g)
         slabs = tuple(slab if j <= gallery else slab.moved(g) for j, slab in enumerate(self.slabs))
         return Stack(slabs, (self.shear + g) % 3)
 
     def glide_slab(self, j: int, g: int) -> Stack:
-        """Slab j alone (with its periodic images) glided by g letters: the galleries on its two sides change."""
+        """Slab j alone (with its periodic images) glided by g letters: the galleries on its two sides change.
+
+        Raises InputError for a slab that does not exist and a glide that is no half letter.
+        """
         self._require(j, "slab")
         return Stack(tuple(s.moved(g) if i == j else s for i, s in enumerate(self.slabs)), self.shear)
 
@@ -183,17 +196,26 @@ class Stack:
         return max(form for form in forms if form[0] == "+")
 
     def interlock_table(self) -> tuple[Interlock, ...]:
-        """For every slab and both glides: names of the gallery below and above, before and after."""
-        n = len(self)
-        moves = [(j, g) for j in range(n) for g in (1, -1)]
-        return tuple(
-            Interlock(j, g, (self.gap(j - 1), self.gap(j)), (moved.gap(j - 1), moved.gap(j)))
-            for j, g in moves
-            for moved in [self.glide_slab(j, g)]
-        )
+        """For every slab and both glides: names of the gallery below and above, before and after.
+
+        A slab next to a T2 gallery also glides by half a letter, which takes T2 to O2u or O2l.
+        """
+        n, gaps = len(self), self.gaps()
+        rows = []
+        for j, slab in enumerate(self.slabs):
+            below, above = self.slabs[j - 1], self.above(j)
+            lower = slab if j else slab.moved(self.shear)
+            before = gaps[j - 1], gaps[j]
+            for g in (1, -1, 0.5, -0.5) if "T2" in before else (1, -1):
+                over = above.moved(g) if n == 1 else above
+                under = below.moved(g) if n == 1 else below
+                rows.append(
+                    Interlock(j, g, before, (gap_between(under, lower.moved(g)), gap_between(slab.moved(g), over)))
+                )
+        return tuple(rows)
 
     def _require(self, index: int, what: str) -> None:
-        if not 0 <= index < len(self):
+        if require_whole(what, index) not in range(len(self)):
             raise InputError(f"{what} {index} does not exist; this stack has {what} 0 to {len(self) - 1}.")
 
 
@@ -209,15 +231,15 @@ def gap_between(below: Slab, above: Slab) -> str:
 
 def gap_name(name: str) -> str:
     """The gap name itself, "O2" read as "O2u" and "T#2" as "T2". Raises InputError for an unknown name."""
-    name = ALIASES.get(name, name)
-    if name not in RULES:
+    name = ALIASES.get(name, name) if isinstance(name, str) else name
+    if not isinstance(name, str) or name not in RULES:
         raise InputError(f"gap {name!r} is unknown; {nearest(str(name), [*RULES, 'O2'])}")
     return name
 
 
 def same_cyclic(first: Sequence[str], second: Sequence[str]) -> bool:
-    """Whether two gap lists are equal up to a cyclic rotation."""
-    first, second = list(first), list(second)
+    """Whether two gap lists are equal up to a cyclic rotation. Raises InputError for what is no list."""
+    first, second = (list(require_list("gaps", gaps, object, EXAMPLE)) for gaps in (first, second))
     return len(first) == len(second) and any(second[i:] + second[:i] == first for i in range(len(first)))
 
 
@@ -231,6 +253,11 @@ def _slab_of_pair(pair: str, text: str) -> Slab:
     if x == y:
         raise InputError(f"slab {pair} in stack {text!r} has a prismatic metal; the two letters must differ.")
     return Slab(-(x + y) % 3 + 0.5 * (len(pair) - 2), 1 if (y - x) % 3 == 1 else -1)
+
+
+def _require_letters(g: object) -> None:
+    if not is_number(g) or 2 * g % 1 != 0:
+        raise InputError(f"a glide by {g!r} letters; give a whole or half number of letters, as 1, -1 or 0.5.")
 
 
 def _whole(number: float) -> float:

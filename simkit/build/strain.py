@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simkit.arrays import Floats
+from simkit.build.arguments import require_kind, require_number, require_whole
 from simkit.errors import InputError
 from simkit.units import EV_PER_A2_IN_J_PER_M2
 
@@ -60,12 +61,15 @@ def stiffness(constants: Mapping[str, float] | ArrayLike) -> Floats:
                part in plane stress); or a 6 x 6 matrix
     Raises InputError where constants are missing or unknown, or the matrix is not symmetric and stable.
     """
-    matrix = _from_table(constants) if isinstance(constants, Mapping) else np.array(constants, dtype=np.float64)
+    matrix = _from_table(constants) if isinstance(constants, Mapping) else _array("elastic constants", constants)
+    if matrix.shape == (6, 6) and not np.all(np.isfinite(matrix)):
+        wrong = matrix[~np.isfinite(matrix)][0]
+        raise InputError(f"elastic constants hold {wrong}; each must be a finite number, GPa.")
     if matrix.shape != (6, 6) or not np.allclose(matrix, matrix.T, rtol=1e-3, atol=0.5):
         raise InputError(f"elastic constants of shape {matrix.shape}; give a symmetric 6 x 6 matrix in GPa.")
     matrix = 0.5 * (matrix + matrix.T)
-    lowest = float(np.linalg.eigvalsh(matrix)[0]) if np.all(np.isfinite(matrix)) else float("nan")
-    if not lowest > 0:
+    lowest = float(np.linalg.eigvalsh(matrix)[0])
+    if lowest <= 0:
         raise InputError(
             f"the elastic constants are unstable: the lowest eigenvalue of the stiffness is {lowest:.3g} GPa, "
             "it must be above 0 (C11 > |C12| and C33 (C11 + C12) > 2 C13^2)."
@@ -74,23 +78,23 @@ def stiffness(constants: Mapping[str, float] | ArrayLike) -> Floats:
 
 
 def plane_stress(matrix: ArrayLike) -> Floats:
-    """(3, 3) GPa stiffness of xx, yy, xy with sigma_zz = sigma_yz = sigma_xz = 0: C_pp - C_pn C_nn^-1 C_np."""
-    c = np.asarray(matrix, dtype=np.float64)
+    """(3, 3) GPa stiffness of xx, yy, xy with sigma_zz = sigma_yz = sigma_xz = 0: C_pp - C_pn C_nn^-1 C_np.
+
+    Raises InputError where the matrix is no (6, 6) stiffness.
+    """
+    c = stiffness(matrix)
     inner = np.linalg.solve(c[np.ix_(NORMAL, NORMAL)], c[np.ix_(NORMAL, PLANE)])
     return c[np.ix_(PLANE, PLANE)] - c[np.ix_(PLANE, NORMAL)] @ inner
 
 
 def normal_strain(matrix: ArrayLike, strain: ArrayLike) -> float:
-    """Poisson strain along z at an in-plane strain (xx, yy, engineering xy): -(2 C13 / C33) eps if hexagonal."""
-    c = np.asarray(matrix, dtype=np.float64)
+    """Poisson strain along z at an in-plane strain (xx, yy, engineering xy): -(2 C13 / C33) eps if hexagonal.
+
+    Raises InputError where the matrix is no (6, 6) stiffness.
+    """
+    c = stiffness(matrix)
     inner = np.linalg.solve(c[np.ix_(NORMAL, NORMAL)], c[np.ix_(NORMAL, PLANE)])
-    return float(-(inner @ np.asarray(strain, dtype=np.float64))[0])
-
-
-def biaxial_modulus_GPa(matrix: ArrayLike) -> float:
-    """M = C11 + C12 - 2 C13^2 / C33 of a hexagonal phase; its elastic energy per area is t M eps^2."""
-    c = np.asarray(matrix, dtype=np.float64)
-    return float(c[0, 0] + c[0, 1] - 2.0 * c[0, 2] ** 2 / c[2, 2])
+    return float(-(inner @ _strain(strain))[0])
 
 
 def share_strain(cells: ArrayLike, thicknesses: Sequence[float], stiffnesses: Sequence[ArrayLike]) -> Shared:
@@ -100,13 +104,20 @@ def share_strain(cells: ArrayLike, thicknesses: Sequence[float], stiffnesses: Se
     thicknesses  (m,) A
     stiffnesses  (m, 6, 6) GPa, x along the first in-plane vector (`stiffness`)
     Strains are small strains of each part's own cell; a rigid rotation of a part costs nothing. Raises
-    InputError for cells without area or lists of different lengths.
+    InputError for cells without area, thicknesses that are not positive or lists of different lengths.
     """
-    own = [_upright(cell) for cell in np.asarray(cells, dtype=np.float64)]
+    given = cells, thicknesses, stiffnesses
+    example = "lists with one (2, 2) cell, one thickness and one (6, 6) stiffness per part"
+    for name, values in zip(("cells", "thicknesses", "stiffnesses"), given, strict=True):
+        require_kind(name, values, (Sequence, np.ndarray), example)
+    own = [_upright(cell) for cell in cells]
     if not own or not len(own) == len(thicknesses) == len(stiffnesses):
         raise InputError(
             f"{len(own)} cells, {len(thicknesses)} thicknesses and {len(stiffnesses)} stiffnesses; give one of each."
         )
+    for k, thickness in enumerate(thicknesses):
+        if require_number(f"thicknesses[{k}]", thickness, 0.0) == 0:
+            raise InputError(f"thicknesses[{k}] = {thickness!r}; a part needs a thickness above 0 A.")
     reduced = [plane_stress(c) for c in stiffnesses]
     maps = [_strain_map(cell) for cell in own]
     flat = np.array([-1.0, -1.0, 0.0])
@@ -121,12 +132,13 @@ def share_strain(cells: ArrayLike, thicknesses: Sequence[float], stiffnesses: Se
 
 def elastic_energy_J_per_m2(matrix: ArrayLike, thickness_A: float, strain: ArrayLike) -> float:
     """t / 2 eps : C : eps of a film in plane stress, J/m2; strain (xx, yy, engineering xy)."""
-    e = np.asarray(strain, dtype=np.float64)
+    e, thickness_A = _strain(strain), require_number("thickness_A", thickness_A, 0.0)
     return float(GPA_A_IN_J_PER_M2 * 0.5 * thickness_A * e @ plane_stress(matrix) @ e)
 
 
 def energy_meV_per_unit(energy_J_per_m2: float, area_A2: float, units: int) -> float:
     """Elastic energy per formula unit, meV, of `units` formula units above an area."""
+    units = require_whole("units", units, 1)
     return 1000.0 * energy_J_per_m2 / EV_PER_A2_IN_J_PER_M2 * area_A2 / units
 
 
@@ -149,12 +161,12 @@ def misfit(own: ArrayLike, common: ArrayLike, normal: float = 0.0) -> Misfit:
 
 
 def _from_table(constants: Mapping[str, float]) -> Floats:
-    given = {str(name).upper(): float(value) for name, value in constants.items()}
+    given = {str(name).upper(): require_number(f"elastic[{name!r}]", value) for name, value in constants.items()}
     missing = [name for name in REQUIRED if name not in given]
     unknown = [name for name in given if not re.fullmatch(r"C[1-6][1-6]", name)]
     if missing or unknown:
         raise InputError(
-            f"elastic constants {', '.join(constants)}: "
+            f"elastic constants {', '.join(map(str, constants))}: "
             + (f"{', '.join(missing)} missing; " if missing else "")
             + (f"{', '.join(unknown)} unknown; " if unknown else "")
             + "give C11, C12, C13, C33 (and others as Cij) in GPa."
@@ -169,9 +181,23 @@ def _from_table(constants: Mapping[str, float]) -> Floats:
     return matrix
 
 
+def _array(name: str, values: object) -> Floats:
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} = {values!r:.60}; give numbers in rows of equal length.") from error
+
+
+def _strain(strain: ArrayLike) -> Floats:
+    values = _array("strain", strain)
+    if values.shape != (3,) or not np.all(np.isfinite(values)):
+        raise InputError(f"strain = {strain!r:.60}; give three finite numbers: xx, yy and engineering shear xy.")
+    return values
+
+
 def _upright(cell: ArrayLike) -> Floats:
     """The cell turned so that its first vector lies along x."""
-    rows = np.asarray(cell, dtype=np.float64)
+    rows = _array("in-plane cell", cell)
     if rows.shape != (2, 2) or not np.linalg.det(rows) > 1e-6:
         raise InputError(f"in-plane cell {rows.tolist()} has no area or is left-handed; give two rows, right-handed.")
     length = float(np.linalg.norm(rows[0]))

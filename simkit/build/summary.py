@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +15,30 @@ from simkit.build.check.limits import Limits
 from simkit.build.fill.entropy import entropy_label, mixing
 from simkit.build.filling import Filling
 from simkit.build.geometry import Frame
+from simkit.build.gliding import glides_of, paths_of
 from simkit.build.heights import Heights
 from simkit.build.interfaces import all_equivalent, environments, interfaces_of, labels
 from simkit.build.phases import DECORATED, Block
 from simkit.build.plane import image_distance_A
-from simkit.build.report import BlockReport, GalleryReport, InterfaceReport, Report, SlabReport
+from simkit.build.report import (
+    BlockReport,
+    GalleryReport,
+    InterfaceReport,
+    Report,
+    SlabReport,
+)
 from simkit.build.sharing import Coherency, coherency, plane_strain
 from simkit.structure import Structure
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a report is asked for beside the cell: the seed to name, the limits to warn by, energies of galleries."""
+
+    seed: int
+    limits: Limits
+    gallery_energies: Mapping[str, float] | None = None
+
 
 STRAIN_REMARK = "expect coherency strain energy that grows with thickness"
 
@@ -69,8 +86,8 @@ class Plan:
         return float(100.0 * (values.max() - values.min()) / values.mean())
 
 
-def summarise(plan: Plan, filling: Filling, structure: Structure, found: Contacts, ask: tuple[int, Limits]) -> Report:
-    """The report of a finished cell; ask: its seed and limits."""
+def summarise(plan: Plan, filling: Filling, structure: Structure, found: Contacts, ask: Ask) -> Report:
+    """The report of a finished cell. Raises InputError where an energy of a gallery is missing."""
     frame = plan.frame
     shortest, interfaces = shortest_A(found), _interfaces(plan, filling)
     blocks = _blocks(plan, filling)
@@ -95,8 +112,10 @@ def summarise(plan: Plan, filling: Filling, structure: Structure, found: Contact
         interfaces_equivalent=all_equivalent(interfaces),
         shortest_A=shortest,
         coordination={k: table for k, table in _coordination(found, structure).items() if table or k != "T"},
-        warnings=(*_warnings(blocks, interfaces, image, ask[1]), *face_problems(structure, ask[1], found)),
-        seed=int(ask[0]),
+        warnings=(*_warnings(blocks, interfaces, image, ask.limits), *face_problems(structure, ask.limits, found)),
+        seed=ask.seed,
+        glides=glides_of(frame.stack, [i.slab for i in interfaces], ask.gallery_energies),
+        paths=paths_of(frame.stack, plan.blocks if interfaces else ()),
     )
     return report
 
@@ -215,22 +234,21 @@ def _edge_face(filling: Filling, k: int) -> tuple[int, int] | None:
 
 def _interfaces(plan: Plan, filling: Filling) -> tuple[InterfaceReport, ...]:
     """Slabs at which another phase or composition begins, and what is seen from them upwards and downwards."""
-    return tuple(
-        InterfaceReport(i.slab, i.below, i.above, environment)
-        for i in interfaces_of(plan.blocks)
-        for environment in [_environments(plan, filling)[i.slab]]
-    )
+    found = interfaces_of(plan.blocks)
+    seen = _environments(plan, filling) if found else ()
+    return tuple(InterfaceReport(i.slab, i.below, i.above, seen[i.slab]) for i in found)
 
 
 def _environments(plan: Plan, filling: Filling) -> tuple[str, ...]:
     """Digest of the surroundings of each slab: galleries, requested compositions and the kinds of metal sites."""
     gaps, made = plan.frame.stack.gaps(), filling.scaffold
     metal = filling.on("metal")
-    slabs, galleries = labels(plan.blocks)
+    asked, galleries = labels(plan.blocks)
+    slabs = list(asked)
     for j in range(len(gaps)):
         owner = int(made.region[metal & (made.layers == j)][0])
         if owner != plan.block_of[j]:
-            slabs[j] = labels(plan.blocks)[0][int(np.flatnonzero(plan.block_of == owner)[-1])]
+            slabs[j] = asked[int(np.flatnonzero(plan.block_of == owner)[-1])]
         slabs[j] += _kinds(made.kind[metal & (made.layers == j)])
         galleries[j] += _kinds(made.kind[metal & (made.gallery == j)])
     return environments(gaps, slabs, galleries)

@@ -70,7 +70,7 @@ OXIDATION_ORDER: tuple[tuple[str, int], ...] = (
 
 def require_metal(symbol: str) -> None:
     """Raise InputError unless the symbol is a slab metal with known valences."""
-    if symbol not in RADII_A:
+    if not isinstance(symbol, str) or symbol not in RADII_A:
         raise InputError(f"metal {symbol!r} has no valence table here; {nearest(str(symbol), RADII_A)}")
 
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from simkit.arrays import Integers
 from simkit.build.check.contacts import ROLE_KINDS
-from simkit.build.check.limits import Limits
+from simkit.build.check.limits import NOTHING, Limits
 from simkit.build.composition import Composition
 from simkit.build.fill.charges import part_problems, parts
-from simkit.build.scaffold import Scaffold
+from simkit.build.scaffold import Region, Scaffold
 from simkit.build.valence import (
     ANION_VALENCE,
     ION_VALENCE,
@@ -47,7 +47,11 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Share:
-    """One requested fraction: of a metal, an anion, a dopant, a tetrahedral cation, or of filled alkali sites."""
+    """One requested fraction: of a metal, an anion, a dopant, a tetrahedral cation, or of filled alkali sites.
+
+    sites  number of atoms, sites or metals that the fraction is a fraction of
+    room   largest fraction that the sites of the region hold
+    """
 
     region: int
     phase: str
@@ -56,6 +60,7 @@ class Share:
     asked: float
     reached: float
     sites: float
+    room: float = 1.0
 
 
 def charge_problems(metals: Sequence[Mapping[str, int]], contents: Sequence[float]) -> list[str]:
@@ -111,19 +116,27 @@ def neutrality_problems(found: Ledger) -> list[str]:
     ]
 
 
-def shares(structure: Structure, scaffold: Scaffold, atom_of: Integers) -> tuple[Share, ...]:
-    """Requested and reached fractions of every region of a filled scaffold."""
+def shares(
+    structure: Structure,
+    scaffold: Scaffold,
+    atom_of: Integers,
+    contents: Mapping[int, float | tuple[float, ...]] = NOTHING,
+) -> tuple[Share, ...]:
+    """Requested and reached fractions of every region of a filled scaffold.
+
+    contents  region -> alkali per metal asked of it (`Rules.contents`); others are counted by their ion sites
+    """
     symbols = np.where(atom_of >= 0, np.array(structure.symbols)[atom_of], "")
     role, region = scaffold.role, scaffold.region
-    capacity = Counter()
-    for stratum in scaffold.strata:
-        capacity[stratum.region, stratum.role] += stratum.capacity
     records = []
     for k, part in enumerate(scaffold.regions):
         for kind in ROLE_KINDS:
             here = Counter(symbols[(region == k) & (role == kind) & (symbols != "")].tolist())
             if kind == "alkali":
-                records += _ion_shares(k, part.phase, part.composition, (here, capacity[k, kind]))
+                metals = int(((region == k) & (role == "metal")).sum())
+                capacity = [s.capacity for s in scaffold.strata if (s.region, s.role) == (k, kind)]
+                content = _content_share(k, part, (sum(here.values()), metals, capacity), contents.get(k))
+                records += _ion_shares(k, part, here, content)
                 continue
             table = _table(part.composition, kind)
             total, times = sum(here.values()), _parts(part.composition, kind)
@@ -145,38 +158,68 @@ def valence_problems(structure: Structure, scaffold: Scaffold, atom_of: Integers
 
 
 def composition_problems(found: Sequence[Share], limits: Limits | None = None) -> list[str]:
-    """Fractions farther from the request than the limit and than one atom of the sites they apply to."""
-    return [_share_sentence(s) for s in found if _miss(s) > max((limits or Limits()).content, 1.0 / s.sites) + 1e-9]
+    """Fractions farther from the request than the limit and than one atom of the sites they apply to.
+
+    What the sites have no room for is not asked of them here; `rounding_problems` tells of it.
+    """
+    return [_share_sentence(s) for s in found if _missing(s) > _allowed(s, limits)]
 
 
 def rounding_problems(found: Sequence[Share], limits: Limits | None = None) -> list[str]:
-    """Fractions farther from the request than the limit, though within one atom (soft)."""
-    limit = (limits or Limits()).content
-    return [_share_sentence(s) for s in found if limit + 1e-9 < _miss(s) <= max(limit, 1.0 / s.sites) + 1e-9]
+    """Fractions farther from the request than the limit, though within one atom of it or of the room (soft)."""
+    limit = (limits or Limits()).content + 1e-9
+    return [
+        _share_sentence(s) for s in found if abs(s.reached - s.asked) > limit and _missing(s) <= _allowed(s, limits)
+    ]
 
 
-def _miss(share: Share) -> float:
-    return abs(share.reached - share.asked)
+def _missing(share: Share) -> float:
+    return abs(share.reached - min(share.asked, max(share.room, share.reached)))
+
+
+def _allowed(share: Share, limits: Limits | None) -> float:
+    return max((limits or Limits()).content, 1.0 / share.sites) + 1e-9
 
 
 def _share_sentence(share: Share) -> str:
     what = "content" if share.role == "alkali" and not share.symbol else f"{share.role} {share.symbol}"
+    if share.asked > share.room + 1e-9:
+        return (
+            f"region {share.region} ({share.phase}) has {what} {share.reached:.4f} where {share.asked:.4f} was asked; "
+            f"its sites hold {share.room:.4f} at most: ask for that, or for a larger region."
+        )
     return (
         f"region {share.region} ({share.phase}) has {what} {share.reached:.4f} where {share.asked:.4f} was asked; one "
         f"atom is {1.0 / share.sites:.4f}: take more repeats or a fraction these sites can hold."
     )
 
 
-def _ion_shares(k: int, phase: str, asked: Composition, filled: tuple[Counter, int]) -> list[Share]:
-    here, capacity = filled
-    if not capacity:
-        return []
-    ions, times = sum(here.values()), 1 if isinstance(asked.content, float) else len(asked.content)
-    records = [Share(k, phase, "alkali", "", asked.mean_content, ions / capacity, capacity / times)]
+def _ion_shares(k: int, part: Region, here: Counter, content: Share | None) -> list[Share]:
+    ions, asked = sum(here.values()), part.composition
+    records = [content] if content else []
     if ions:
         names = [s for s in dict.fromkeys([*asked.dopants, *here]) if s != asked.alkali]
-        records += [Share(k, phase, "alkali", s, asked.dopants.get(s, 0.0), here[s] / ions, ions) for s in names]
+        records += [Share(k, part.phase, "alkali", s, asked.dopants.get(s, 0.0), here[s] / ions, ions) for s in names]
     return records
+
+
+def _content_share(
+    k: int, part: Region, counts: tuple[int, int, list[int]], asked: float | tuple[float, ...] | None
+) -> Share | None:
+    """The content of a region; counts: its ions, its metals, the capacity of each stratum; asked per metal, if so."""
+    ions, metals, capacity = counts
+    per_metal = asked is not None and metals
+    whole = metals if per_metal else sum(capacity)
+    if not whole:
+        return None
+    content = asked if per_metal else part.composition.content
+    values = (content,) if isinstance(content, float) else content
+    room = 1.0
+    if per_metal:
+        wanted = [whole] if len(values) == 1 else [x * whole / len(values) for x in values]
+        held = [sum(capacity)] if len(values) == 1 else capacity
+        room = sum(min(*pair) for pair in zip(wanted, held, strict=True)) / whole
+    return Share(k, part.phase, "alkali", "", float(np.mean(values)), ions / whole, whole / len(values), room)
 
 
 def _table(asked: Composition, role: str) -> Mapping[str, float]:

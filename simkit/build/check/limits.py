@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from simkit.build.arguments import require_number
+
 NOTHING: Mapping = MappingProxyType({})
 
 
@@ -14,7 +16,8 @@ class Limits:
     """What a built cell must keep. Distances in A, strain in per cent of a block's own lattice parameter.
 
     The alkali distances are for Na; `contacts.ION_SHIFT_A` moves them for other ions and `ANION_SHIFT_A` for
-    other anions. Names ending in `face_A` (and face_sharing_A) are flags, not refusals.
+    other anions. Names ending in `face_A` (and face_sharing_A) are flags, not refusals. Raises InputError unless
+    every one is a finite number, 0 or larger.
     """
 
     strain_warning_percent: float = 2.0
@@ -41,6 +44,10 @@ class Limits:
     least_volume_A3: float = 17.0
     most_volume_A3: float = 23.0
 
+    def __post_init__(self) -> None:
+        for name, value in self.__dict__.items():
+            require_number(name, value, 0.0)
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -57,6 +64,8 @@ class Rules:
     lengths_A        domain -> extent across its lateral boundaries, A
     tunnels_A        tunnel block -> thickness, A
     burgers_A        name of a slab or gallery -> sum of its displacements around the cell, A (must be zero)
+    contents         region -> alkali per metal asked of it (one number, or one per gallery), where the scaffold
+                     counts its ions by their sites
     neutral_slabs    every slab can be neutral with half of its two galleries; False: a slab that cannot is a flag
     alike            whether all interfaces are equivalent, where the builder knows; None: compared site by site
     surface          the cell holds a particle in vacuum: volume per anion and images say nothing
@@ -73,6 +82,7 @@ class Rules:
     lengths_A: Mapping[str, float] = field(default_factory=lambda: NOTHING)
     tunnels_A: Mapping[str, float] = field(default_factory=lambda: NOTHING)
     burgers_A: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: NOTHING)
+    contents: Mapping[int, float | tuple[float, ...]] = field(default_factory=lambda: NOTHING)
     neutral_slabs: bool = False
     surface: bool = False
     alike: bool | None = None

@@ -10,7 +10,7 @@ import numpy as np
 from simkit.arrays import Integers
 from simkit.build.check import charge, contacts, coordination, order, relaxed, size
 from simkit.build.check.limits import Rules
-from simkit.build.columns import annihilation_problems, classify_columns, column_problems
+from simkit.build.columns import annihilation_problems, classify_columns, column_problems, wall_problems
 from simkit.build.scaffold import Scaffold
 from simkit.errors import InputError
 from simkit.structure import Structure
@@ -184,7 +184,7 @@ def _told(check: Callable[[], list[str]]) -> list[str]:
 
 
 def _closure(subject: Subject, found: contacts.Contacts) -> Finding:
-    s, rules, hard, seen = subject.structure, subject.rules, [], []
+    s, rules, hard, soft, seen = subject.structure, subject.rules, [], [], []
     if rules.gaps is not None:
         hard += order.parity_problems(rules.gaps) + _told(lambda: order.closure_problems(s))
         seen.append("senses, letters and shear")
@@ -194,7 +194,10 @@ def _closure(subject: Subject, found: contacts.Contacts) -> Finding:
     if rules.burgers_A:
         hard += order.burgers_problems(rules.burgers_A)
         seen.append("Burgers vectors")
-    return finding(4, hard, (), ", ".join(seen) or None, "no stacking, kagome sheets or displacements to close")
+    if rules.columns:
+        soft += _told(lambda: wall_problems(classify_columns(s, rules.normal)))
+        seen.append("registry measured across the boundaries")
+    return finding(4, hard, soft, ", ".join(seen) or None, "no stacking, kagome sheets or displacements to close")
 
 
 def _charge(subject: Subject, found: contacts.Contacts) -> Finding:
@@ -205,7 +208,7 @@ def _charge(subject: Subject, found: contacts.Contacts) -> Finding:
     hard, soft, seen = charge.neutrality_problems(total), [], "the cell"
     if subject.scaffold is not None and subject.atom_of is not None:
         filled = subject.structure, subject.scaffold, subject.atom_of
-        asked = charge.shares(*filled)
+        asked = charge.shares(*filled, subject.rules.contents)
         hard += charge.composition_problems(asked, subject.rules.limits)
         soft += charge.rounding_problems(asked, subject.rules.limits)
         (hard if subject.rules.neutral_slabs else soft).extend(charge.valence_problems(*filled))
@@ -254,6 +257,7 @@ def _relaxed(before: Subject, after: Structure, forces: tuple[float, float]) -> 
         hard += _told(lambda: relaxed.retention_problems(before.structure, after))
     if rules.columns:
         hard += _told(lambda: _columns(after, rules) + _annihilated(before.structure, after, rules.normal))
+        soft += _told(lambda: wall_problems(classify_columns(after, rules.normal)))
     if rules.gaps is None and not rules.columns:
         told += "; no stacking to keep"
     return finding(8, hard, soft, told)

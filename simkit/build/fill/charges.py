@@ -55,7 +55,7 @@ def parts(scaffold: Scaffold, counts: Sequence[Mapping[str, int]]) -> tuple[tupl
     The sum over all parts is neutral.
     """
     part_of, labels = _part_of(scaffold)
-    metals = [_metals(scaffold, counts, labels, p) for p in range(len(labels))]
+    metals = _metals(scaffold, counts, labels)
     if not metals:
         return (), part_of
     number = np.array([sum(m.values()) for m in metals], dtype=np.float64)
@@ -141,16 +141,21 @@ def _part_of(scaffold: Scaffold) -> tuple[Integers, list[tuple[int, int]]]:
 
 
 def _metals(
-    scaffold: Scaffold, counts: Sequence[Mapping[str, int]], labels: list[tuple[int, int]], p: int
-) -> dict[str, int]:
-    slab, region = labels[p]
-    total: dict[str, int] = {}
+    scaffold: Scaffold, counts: Sequence[Mapping[str, int]], labels: list[tuple[int, int]]
+) -> list[dict[str, int]]:
+    """Metals of every part; those of a part without a slab (-1) are all of its region."""
+    number = {label: p for p, label in enumerate(labels)}
+    total: list[dict[str, int]] = [{} for _ in labels]
+    used, first = np.unique(scaffold.stratum, return_index=True)
+    layer = dict(zip(used.tolist(), scaffold.layers[first].tolist(), strict=True))
     for k, stratum in enumerate(scaffold.strata):
-        layer = scaffold.layers[scaffold.stratum == k]
-        inside = slab < 0 or (len(layer) and layer[0] == slab)
-        if stratum.role == "metal" and stratum.region == region and inside:
+        if stratum.role != "metal":
+            continue
+        merged = number.get((-1, stratum.region))
+        part = number.get((layer.get(k, -1), stratum.region)) if merged is None else merged
+        if part is not None:
             for name, n in counts[k].items():
-                total[name] = total.get(name, 0) + n
+                total[part][name] = total[part].get(name, 0) + n
     return total
 
 

@@ -191,13 +191,22 @@ def _ions(scaffold: Scaffold, mine: list[int], composition: Composition, what: s
 def _ion_share(content: float, capacity: Integers, alkali: str, what: str) -> Integers:
     """Ions in each stratum: the total nearest to content times capacity, shared out."""
     whole = int(capacity.sum())
-    count = int(np.floor(content * whole + 0.5))
+    count = whole_ions(content, whole, f"of {what} is less than one {alkali} on {whole} sites")
+    return spread([count, whole - count], capacity.tolist())[:, 0]
+
+
+def whole_ions(content: float, total: int, what: str) -> int:
+    """The number of ions nearest to content times total (sites or metals).
+
+    Raises InputError, saying "content ... `what`", where a content above zero comes to no ion at all.
+    """
+    count = int(np.floor(content * total + 0.5))
     if content > 0 and count == 0:
         raise InputError(
-            f"content {content:.4g} of {what} is less than one {alkali} on {whole} sites; the nearest that can be "
-            f"reached are 0 and {1 / max(whole, 1):.4g}: take more repeats or galleries."
+            f"content {content:.4g} {what}; the nearest that can be reached are 0 and {1 / max(total, 1):.4g}: take "
+            "more repeats or galleries."
         )
-    return spread([count, whole - count], capacity.tolist())[:, 0]
+    return count
 
 
 def _places(scaffold: Scaffold, mine: list[int], count: int, what: str) -> Integers:

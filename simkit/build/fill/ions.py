@@ -247,14 +247,15 @@ def face_energies(scaffold: Scaffold, charge: Floats, sites: Integers) -> Floats
     """(sites,) eV penalty for octahedral faces shared with metals: three anions in common with one image of it."""
     metal, anion = np.flatnonzero(scaffold.role == "metal"), np.flatnonzero(scaffold.role == "anion")
     anions = scaffold.positions[anion]
-    to_site = find_pairs(anions, scaffold.positions[sites], scaffold.cell, SITE_ANION_A)
-    to_metal = find_pairs(anions, scaffold.positions[metal], scaffold.cell, METAL_ANION_A)
-    first = np.searchsorted(to_metal.point, to_site.point, side="left")
-    number = np.searchsorted(to_metal.point, to_site.point, side="right") - first
-    left = np.repeat(np.arange(len(to_site)), number)
+    to_anion = find_pairs(scaffold.positions[sites], anions, scaffold.cell, SITE_ANION_A)
+    near, rank = np.unique(to_anion.atom, return_inverse=True)
+    to_metal = find_pairs(anions[near], scaffold.positions[metal], scaffold.cell, METAL_ANION_A)
+    first = np.searchsorted(to_metal.point, rank, side="left")
+    number = np.searchsorted(to_metal.point, rank, side="right") - first
+    left = np.repeat(np.arange(len(to_anion)), number)
     right = first[left] + np.arange(len(left)) - np.repeat(np.cumsum(number) - number, number)
-    step = to_metal.shift[right] - to_site.shift[left]
-    key = np.column_stack([to_site.atom[left], to_metal.atom[right], step])
+    step = to_metal.shift[right] + to_anion.shift[left]
+    key = np.column_stack([to_anion.point[left], to_metal.atom[right], step])
     unique, common = np.unique(key, axis=0, return_counts=True)
     faces = unique[common >= FACE_ANIONS]
     return FACE_EV_PER_VALENCE * np.bincount(faces[:, 0], charge[metal[faces[:, 1]]], minlength=len(sites))

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simkit.arrays import Floats
+from simkit.arrays import Floats, Integers
 from simkit.build import checks
+from simkit.build.arguments import require_kind, require_list, require_number
 from simkit.build.assemble import own_heights
 from simkit.build.geometry import Frame
 from simkit.build.heights import Heights
@@ -18,11 +19,12 @@ from simkit.build.lateral.burgers import edge_axis
 from simkit.build.lateral.profile import Profile
 from simkit.build.lateral.settings import LateralSettings
 from simkit.build.phases import DECORATED, Block
-from simkit.build.plane import orthogonal
+from simkit.build.plane import HEXAGONAL, LETTER, orthogonal
 from simkit.build.scaffold import Region
 from simkit.errors import InputError
 
 SIDES = ("left", "right")
+NUMBER = (int, float, np.integer, np.floating)
 APRON = 0.75
 """Where slabs flip, half of their slip happens this many widths before the cut and half behind it: the cut itself
 stays as undistorted as the search saw it."""
@@ -39,6 +41,7 @@ class Domains:
     profile    boundaries and step in the coordinates of `frame`
     line       "armchair" or "zigzag"
     rows       close-packed rows of each domain along the normal, each as many metals in every slab
+    centres    of left and right: which third of its metals the honeycomb centres of each slab take, or None
     opening_A  width added to each boundary, A
     rigid_A    (x, y) rigid displacement of the right domain against the left, openings included, A
     """
@@ -50,6 +53,7 @@ class Domains:
     profile: Profile
     line: str
     rows: tuple[int, int]
+    centres: tuple[tuple[int, ...] | None, tuple[int, ...] | None] = (None, None)
     opening_A: float = 0.0
     rigid_A: tuple[float, float] = (0.0, 0.0)
 
@@ -95,6 +99,16 @@ class Domains:
         result[:, :2] += self.profile.ramp(points[:, self.axis], self.rigid_A, closing)
         return result
 
+    def sublattice(self, points: Floats, j: int, left: np.ndarray) -> Integers:
+        """(n,) 0, 1 or 2: the sqrt(3) x sqrt(3) sublattice of points (n, 3) of slab j of `frame`, before it slips.
+
+        Numbered as in `honeycomb.centre_sites`, in the letters of the stack of its own domain. Of the metal layer.
+        """
+        slips, (first, second) = self.alignment.slips.slabs[j], self.stacks
+        turned = slips @ np.linalg.inv(HEXAGONAL) + (second.slabs[0].z - first.slabs[0].z) * LETTER
+        sums = (points[:, :2] / self.frame.a_A @ np.linalg.inv(HEXAGONAL)).sum(axis=1)
+        return np.round(sums + np.where(left, 0.0, turned.sum())).astype(np.int64) % 3
+
     def strains_percent(self) -> dict[str, float]:
         """Strain of each domain along the line, along the normal (none) and along the stacking axis, per cent."""
         result = {}
@@ -134,11 +148,11 @@ def plan(
     start = -0.5 * row
     apron = APRON * settings.width_A if flips else 0.0
     profile = Profile(start, start + rows[0] * row, sum(rows) * row, settings.width_A, apron)
-    regions = tuple(
-        _over(block, len(alignment.left), r) for block, r in zip(blocks, (0, alignment.rotation), strict=True)
-    )
-    domains = Domains(regions, alignment, own, frame, profile, line, rows)
+    over = [(block, len(alignment.left), r) for block, r in zip(blocks, (0, alignment.rotation), strict=True)]
+    regions, centres = tuple(_over(*x) for x in over), tuple(_centres(*x) for x in over)
+    domains = Domains(regions, alignment, own, frame, profile, line, rows, centres)
     _require_strain(domains, settings)
+    _require_whole_honeycombs(domains)
     return domains
 
 
@@ -150,8 +164,7 @@ def common_a_A(values: Floats, share: Floats, strain: str) -> float:
 
 
 def _gaps(block: Block) -> list[str]:
-    if not isinstance(block, Block):
-        raise InputError(f"{block!r} is not a Block; write for example Block('P2', 4).")
+    require_kind("each phase of a lateral join", block, Block, "Block('P2', 4)")
     if block.phase in DECORATED:
         raise InputError(
             f"{block.phase} holds metals between its slabs: it joins O3 side by side on one oxygen lattice, without "
@@ -166,8 +179,11 @@ def _gaps(block: Block) -> list[str]:
 
 
 def _rows(line: str, lengths_A: Sequence[float], own: Sequence[Heights]) -> tuple[int, int]:
-    if len(lengths_A) != 2 or any(not 0 < length < 1e4 for length in lengths_A):
+    require_list("lengths_A", lengths_A, NUMBER, "(30.0, 30.0)")
+    if len(lengths_A) != 2:
         raise InputError(f"lengths_A = {lengths_A!r}; give the lengths of the left and the right domain, A.")
+    for side, length in zip(SIDES, lengths_A, strict=True):
+        require_number(f"lengths_A ({side})", length, 1.0, 1e4)
     ideal = [length / row_A(line, h.a_A) for length, h in zip(lengths_A, own, strict=True)]
     rows = [max(2, round(n)) for n in ideal]
     if sum(rows) % 2:
@@ -209,6 +225,23 @@ def _over(block: Block, count: int, rotation: int) -> Region:
             values = values * (count // len(values))
             changes[name] = values[rotation:] + values[:rotation]
     return Region(block.phase, replace(composition, **changes))
+
+
+def _centres(block: Block, count: int, rotation: int) -> tuple[int, ...] | None:
+    if block.centres is None:
+        return None
+    values = block.centres * (count // len(block.centres))
+    return values[rotation:] + values[:rotation]
+
+
+def _require_whole_honeycombs(domains: Domains) -> None:
+    """A honeycomb repeats along <11-20> after three cells; along <10-10> every period holds it."""
+    repeats = domains.frame.cells // sum(domains.rows)
+    if any(domains.centres) and domains.line == "zigzag" and repeats % 3:
+        raise InputError(
+            f"repeats = {repeats} along a zigzag line hold no whole honeycomb cells, whose centres the block names; "
+            f"use repeats = {3 * repeats} or line='armchair'."
+        )
 
 
 def _require_strain(domains: Domains, settings: LateralSettings) -> None:

@@ -84,7 +84,7 @@ def ion_warnings(done: Walls) -> list[str]:
 
 
 def rules(domains: Domains, settings: LateralSettings) -> Rules:
-    """What a lateral cell promises: its domains in columns, its strains and lengths, no net Burgers vector."""
+    """What a lateral cell promises: its domains in columns, contents, strains and lengths, no net Burgers vector."""
     strains = domains.strains_percent()
     sums = domains.frame.a_A * domains.alignment.slips.partials.sum(axis=0)
     names = [f"{side} domain" for side in SIDES]
@@ -95,6 +95,7 @@ def rules(domains: Domains, settings: LateralSettings) -> Rules:
         strains_percent={n: strains[f"strain_line_{side}_percent"] for n, side in zip(names, SIDES, strict=True)},
         lengths_A=dict(zip(names, domains.lengths_A, strict=True)),
         burgers_A={"the galleries at a boundary": tuple(float(x) for x in sums)},
+        contents={side: region.composition.content for side, region in enumerate(domains.regions)},
     )
 
 

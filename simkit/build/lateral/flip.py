@@ -7,7 +7,8 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from simkit.arrays import Floats
+from simkit.arrays import Floats, Integers
+from simkit.build.arguments import require_kind
 from simkit.build.check.limits import Limits, Rules
 from simkit.build.composite import Composite, Fact, composite
 from simkit.build.lateral.domains import APRON, Domains, plan
@@ -20,18 +21,21 @@ from simkit.build.lateral.facts import (
     slip_facts,
     warned,
 )
-from simkit.build.lateral.flip_search import FlipCandidate, FlipSettings, rank_key, search
+from simkit.build.lateral.flip_search import BOND_A, FlipCandidate, FlipSettings, rank_key, search
 from simkit.build.lateral.settings import LateralSettings
 from simkit.build.lateral.walls import Layer, slid_layers, walls
 from simkit.build.phases import Block
 from simkit.build.plane import HEXAGONAL, LETTER
 from simkit.build.stacking import Slab
 from simkit.errors import InputError
+from simkit.kernels.pair_search import find_pairs
 
 PARTIALS = LateralSettings(mode="minburgers")
 """Every gallery slips by one partial: half a perfect dislocation would be a stacking of its own beside the cut."""
 SLACK_A = 0.05
 """What the slips on either side may take from an oxygen distance at the cut, A."""
+ACROSS_A = 5.0
+"""How far distances across a cut are looked for, A."""
 
 
 def lateral_flip(
@@ -58,7 +62,7 @@ def lateral_flip(
     InputError where the senses are equal (see `lateral`, or ask for a twin), no candidate keeps the distances, or
     the cell fails a check.
     """
-    settings, grid = settings or PARTIALS, search_settings or FlipSettings()
+    settings, grid = _settings(settings, search_settings)
     found = flip_candidates(left, right, lengths_A, settings, grid)
     if grid.rank >= len(found):
         raise InputError(f"rank = {grid.rank}; the search found {len(found)} candidates, 0 is the best.")
@@ -75,7 +79,11 @@ def lateral_flip(
         "settings": settings.to_dict(),
         "search": {**asdict(grid), "lines": list(grid.lines)},
     }
-    facts = {**boundary_facts(domains), **_flip_facts(domains, chosen, len(found)), **slip_facts(domains, settings)}
+    facts = {
+        **boundary_facts(domains),
+        **_flip_facts(domains, chosen, layers, len(found)),
+        **slip_facts(domains, settings),
+    }
     promised = _rules(rules(domains, settings), limits, chosen)
     built = composite("lateral_flip", done.scaffold, seed, {**facts, **ion_facts(done)}, recipe, promised)
     return warned(built, ion_warnings(done))
@@ -99,7 +107,7 @@ def flip_candidates(
 
     Raises InputError where the senses are equal and no twin is asked for, or nothing on the grid is admissible.
     """
-    settings, grid = settings or PARTIALS, search_settings or FlipSettings()
+    settings, grid = _settings(settings, search_settings)
     found = []
     for line in grid.lines:
         domains = plan((left, right), line, lengths_A, True, settings)
@@ -115,6 +123,13 @@ def flip_candidates(
             f"metal to oxygen {grid.metal_oxygen_A:g} A apart; allow a larger opening (0.6 to 0.9 A is usual)."
         )
     return tuple(sorted(found, key=rank_key))
+
+
+def _settings(settings: object, grid: object) -> tuple[LateralSettings, FlipSettings]:
+    pair = settings or PARTIALS, grid or FlipSettings()
+    require_kind("settings", pair[0], LateralSettings, "LateralSettings(width_A=8.0)")
+    require_kind("search_settings", pair[1], FlipSettings, "FlipSettings(rank=1)")
+    return pair
 
 
 def _require_unequal(domains: Domains, grid: FlipSettings) -> None:
@@ -160,13 +175,15 @@ def _cut_slab(domains: Domains, j: int, chosen: FlipCandidate) -> list[Layer]:
     edges = _edges(domains, j, chosen)
     layers = []
     for name, role, share in (("lower", "anion", 0.0), ("z", "metal", 0.5), ("upper", "anion", 1.0)):
-        parts = []
+        parts, numbers = [], []
         for side, slab in enumerate(slabs):
             points = frame.layer(getattr(slab, name), height + share * thickness)
-            parts.append(domains.slipped(_window(points, axis, (*edges[side], domains.profile.length_A)), slip))
+            points = _window(points, axis, (*edges[side], domains.profile.length_A))
+            numbers.append(domains.sublattice(points, j, np.full(len(points), side == 0)))
+            parts.append(domains.slipped(points, slip))
         parts[1][:, :2] += domains.rigid_A
         left = np.repeat([True, False], [len(part) for part in parts])
-        layers.append(Layer(np.concatenate(parts), left, j, role))
+        layers.append(Layer(np.concatenate(parts), left, j, role, np.concatenate(numbers)))
     return layers
 
 
@@ -215,11 +232,11 @@ def _rules(promised: Rules, limits: Limits, chosen: FlipCandidate) -> Rules:
     )
 
 
-def _flip_facts(domains: Domains, chosen: FlipCandidate, count: int) -> dict[str, Fact]:
-    """The candidate that was built, and how many metals of the cell lack six anions before relaxation."""
-    repeats = domains.frame.cells * 2 // sum(domains.rows) // 2
-    metals = domains.frame.cells * len(domains.frame.stack)
-    lacking = chosen.not_six * int(domains.alignment.flipped.sum()) * repeats
+def _flip_facts(domains: Domains, chosen: FlipCandidate, layers: Sequence[Layer], count: int) -> dict[str, Fact]:
+    """The candidate that was built, and what its cuts look like in the cell, slips and strains included."""
+    bonds, oxygen_A, metal_A = _at_cuts(domains, layers)
+    lacking = int((bonds != 6).sum())
+    metals = sum(len(layer.positions) for layer in layers if layer.role == "metal")
     return {
         "candidates": count,
         "shift_A": chosen.shift_A,
@@ -227,9 +244,27 @@ def _flip_facts(domains: Domains, chosen: FlipCandidate, count: int) -> dict[str
         "cut_right_A": chosen.cuts_A[1],
         "opening_A": chosen.opening_A,
         "free_area_A2": 2.0 * chosen.opening_A * float(domains.cell[1 - domains.axis, 1 - domains.axis]),
-        "boundary_lowest_anions": chosen.lowest,
+        "boundary_lowest_anions": int(bonds.min()),
         "boundary_metals_lacking": lacking,
         "six_coordinate_percent": 100.0 * (1.0 - lacking / metals),
-        "boundary_oxygen_oxygen_A": chosen.oxygen_oxygen_A,
-        "boundary_metal_oxygen_A": chosen.metal_oxygen_A,
+        "boundary_oxygen_oxygen_A": oxygen_A,
+        "boundary_metal_oxygen_A": metal_A,
     }
+
+
+def _at_cuts(domains: Domains, layers: Sequence[Layer]) -> tuple[Integers, float, float]:
+    """Anions within `BOND_A` of each metal of the flipped slabs, and the shortest O-O and M-O across their cuts, A."""
+    mine = [layer for layer in layers if domains.alignment.flipped[layer.slab]]
+    anions, metals = (
+        [np.concatenate([getattr(x, name) for x in mine if x.role == role]) for name in ("positions", "left")]
+        for role in ("anion", "metal")
+    )
+    bonded = find_pairs(metals[0], anions[0], domains.cell, BOND_A).point
+    bonds = np.bincount(bonded, minlength=len(metals[0]))
+    return bonds, _across(anions, anions, domains.cell), _across(metals, anions, domains.cell)
+
+
+def _across(first: Sequence[np.ndarray], second: Sequence[np.ndarray], cell: Floats) -> float:
+    """Shortest distance between points of different domains, infinite above `ACROSS_A`; each is positions, left."""
+    pairs = find_pairs(first[0], second[0], cell, ACROSS_A)
+    return float(pairs.distance[first[1][pairs.point] != second[1][pairs.atom]].min(initial=np.inf))

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from simkit.arrays import Floats, Integers
+from simkit.build.arguments import require_kind, require_list, require_number, require_whole
 from simkit.build.lateral.burgers import LINES, edge_axis
 from simkit.errors import InputError
 
@@ -17,6 +18,8 @@ SHELL_A = 4.0
 """Metals within this distance of the cut are counted, A."""
 BOND_A = 2.4
 """Anions nearer than this count as bonded to a metal at an unrelaxed boundary, A."""
+MOST_POINTS = 200_000
+"""Largest number of boundaries on one grid, shifts x cuts x cuts x openings: a few seconds for each line."""
 ANION, METAL = 0, 1
 
 
@@ -31,6 +34,8 @@ class FlipSettings:
     oxygen_oxygen_A, metal_metal_A, metal_oxygen_A   least distances
     rank      which candidate of the ranked list `lateral_flip` builds
     twin      join phases of equal sense class with all senses of the right one inverted
+
+    Raises InputError for a number out of range, or a grid of more than `MOST_POINTS` boundaries.
     """
 
     lines: tuple[str, ...] = LINES
@@ -45,19 +50,23 @@ class FlipSettings:
     twin: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lines", tuple(self.lines))
+        put = object.__setattr__
+        put(self, "lines", require_list("lines", self.lines, str, "('zigzag',)"))
         if not self.lines or set(self.lines) - set(LINES):
             raise InputError(f"lines = {self.lines!r}; give one or both of {', '.join(LINES)}.")
-        for name in ("shifts", "cuts"):
-            if not (isinstance(getattr(self, name), int) and 1 <= getattr(self, name) <= 48):
-                raise InputError(f"{name} = {getattr(self, name)!r}; give a whole number from 1 to 48.")
-        if not (0.0 <= self.largest_opening_A <= 5.0 and self.opening_step_A > 0.0):
+        for name, low, high in (("shifts", 1, 48), ("cuts", 1, 48), ("rank", 0, MOST_POINTS)):
+            put(self, name, require_whole(name, getattr(self, name), low, high))
+        for name, low, high in (("largest_opening_A", 0.0, 5.0), ("opening_step_A", 1e-3, 5.0)):
+            put(self, name, require_number(name, getattr(self, name), low, high))
+        for name in ("oxygen_oxygen_A", "metal_metal_A", "metal_oxygen_A"):
+            put(self, name, require_number(name, getattr(self, name), 0.5, 5.0))
+        require_kind("twin", self.twin, bool, "True")
+        points = self.shifts * self.cuts**2 * len(self.openings_A)
+        if points > MOST_POINTS:
             raise InputError(
-                f"openings up to {self.largest_opening_A!r} in steps of {self.opening_step_A!r} A; give 0 to 5 A and a "
-                "positive step."
+                f"shifts = {self.shifts}, cuts = {self.cuts} and {len(self.openings_A)} openings make {points} "
+                f"boundaries for each line; at most {MOST_POINTS} are searched: take fewer, or a larger opening_step_A."
             )
-        if not (isinstance(self.rank, int) and self.rank >= 0):
-            raise InputError(f"rank = {self.rank!r}; it must be a whole number, 0 (the best) or larger.")
 
     @property
     def openings_A(self) -> Floats:

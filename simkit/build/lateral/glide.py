@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from simkit.build import checks
+from simkit.build.arguments import require_kind
 from simkit.build.composite import Composite, composite
 from simkit.build.lateral.burgers import burgers_problems
 from simkit.build.lateral.domains import Domains, plan
@@ -50,11 +51,13 @@ def lateral(
 
     Contents are ions per slab metal of the domain. Gallery and slab heights are the means of both phases by domain
     length; across the boundary each phase keeps its own lattice parameter. Raises InputError, with numbers and a
-    remedy, for unequal senses (see `lateral_flip`), strains over the limit, a boundary too narrow for its slips
-    or a cell that fails a check. The cell is a start for relaxation, in which opposite boundaries attract.
+    remedy, for equal sides, unequal senses (see `lateral_flip`), strains over the limit, a boundary too narrow for
+    its slips or a cell that fails a check. The cell is a start for relaxation, in which opposite boundaries attract.
     """
     settings = settings or LateralSettings()
+    require_kind("settings", settings, LateralSettings, "LateralSettings(width_A=8.0)")
     domains = plan((left, right), line, lengths_A, False, settings)
+    _require_difference(domains)
     _require_width(domains, settings)
     layers = slid_layers(domains)
     wider = f"widen it (width_A is {settings.width_A:g}), or take line='armchair' or mode='minburgers'"
@@ -78,6 +81,17 @@ def rebuild_lateral(recipe: Mapping) -> Composite:
     blocks = Block.from_dict(recipe["left"]), Block.from_dict(recipe["right"])
     settings = LateralSettings.from_dict(recipe["settings"])
     return lateral(*blocks, recipe["line"], recipe["lengths_A"], recipe["seed"], settings)
+
+
+def _require_difference(domains: Domains) -> None:
+    """Refuse a join in which nothing changes at the boundary."""
+    same = [domains.regions, domains.own, domains.centres]
+    if not domains.alignment.moved.any() and all(pair[0] == pair[1] for pair in same):
+        raise InputError(
+            f"no slab moves and both sides hold the same: {domains.regions[0].phase} | {domains.regions[1].phase} "
+            "would be one domain without a boundary. Give another phase, pattern or composition on one side, or use "
+            "lateral_flip with twin=True for a twin."
+        )
 
 
 def _require_width(domains: Domains, settings: LateralSettings) -> None:

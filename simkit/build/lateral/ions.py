@@ -13,10 +13,14 @@ from simkit.build.checks import Limits
 from simkit.build.geometry import gallery_sites
 from simkit.build.lateral.domains import Domains
 from simkit.build.plane import HEXAGONAL
-from simkit.build.scaffold import HARD_CORE_A
+from simkit.build.scaffold import HARD_CORE_A, Region
 from simkit.elements import atomic_number
 from simkit.kernels.pair_search import find_pairs
 
+CHOSEN = {"e": "e", "f": "f", "lower": "ef", "upper": "fe"}
+"""Choice of `Composition.sites` -> kind of site it takes."""
+USUAL = ("oct", "e", "ef")
+"""Kind of site that a full gallery takes without a choice."""
 APART_A = 2.7
 """Least distance between sites that may be filled together, A."""
 
@@ -53,18 +57,37 @@ def candidates(domains: Domains) -> Ions:
     return Ions(*(np.concatenate(column) for column in zip(*columns, strict=True)))
 
 
-def with_room(ions: Ions, framework: tuple[Floats, Floats, Floats], alkali: tuple[str, str], limits: Limits) -> Ions:
-    """Sites that keep their distances, the innermost of each domain chosen first.
+def taken(ions: Ions, choices: tuple[str, str]) -> np.ndarray:
+    """(m,) bool: sites of the kind that a full gallery takes, by the choice of `Composition.sites` on either side.
+
+    The other kind of a prismatic gallery only offers alternatives to these.
+    """
+    result = np.zeros(len(ions), dtype=bool)
+    for side, choice in enumerate(choices):
+        for j in np.unique(ions.gallery):
+            here = (ions.gallery == j) & (ions.side == side)
+            preferred = (CHOSEN.get(choice, ""), *USUAL)
+            kind = next((k for k in preferred if (ions.kind[here] == k).any()), None)
+            result |= here & (ions.kind == kind)
+    return result
+
+
+def with_room(
+    ions: Ions, framework: tuple[Floats, Floats, Floats], regions: tuple[Region, Region], limits: Limits
+) -> Ions:
+    """Sites that keep their distances; those of the kind a full gallery takes (`taken`) are chosen first, then the
+    others, the innermost of each domain before those at its boundaries.
 
     framework  cell (3, 3), anions (n, 3) and slab metals (k, 3), A
-    alkali     symbol of the ion of the left and of the right domain
+    regions    left and right: their ions, and which kind they take
     A site that is too near to anions is first moved towards the middle of the space between them, by 0.6 A at most.
     It stays when it keeps the limits to anions and metals, has five anions around it and no chosen site lies
     within 2.7 A; the two kinds of a prismatic gallery, nearer than the hard core, remain alternatives of each
     other inside one domain.
     """
     cell, anions, metals = framework
-    closer = np.array([ION_SHIFT_A.get(atomic_number(symbol), 0.0) for symbol in alkali])[ions.side]
+    asked = [region.composition for region in regions]
+    closer = np.array([ION_SHIFT_A.get(atomic_number(c.alkali), 0.0) for c in asked])[ions.side]
     least = limits.alkali_oxygen_A + closer
     ions = replace(ions, positions=_eased(ions.positions, anions, cell, least))
     good = _nearest(ions.positions, anions, cell) >= least - 1e-9
@@ -74,7 +97,8 @@ def with_room(ions: Ions, framework: tuple[Floats, Floats, Floats], alkali: tupl
     ions = ions.take(good)
     pairs = find_pairs(ions.positions, ions.positions, cell, APART_A - 1e-6)
     alternative = (pairs.distance < HARD_CORE_A) & (ions.side[pairs.point] == ions.side[pairs.atom])
-    return ions.take(_chosen(ions, pairs.point[~alternative], pairs.atom[~alternative]))
+    first = taken(ions, (asked[0].sites, asked[1].sites))
+    return ions.take(_chosen(ions, first, (pairs.point[~alternative], pairs.atom[~alternative])))
 
 
 def _eased(points: Floats, anions: Floats, cell: Floats, least: Floats) -> Floats:
@@ -94,11 +118,13 @@ def _eased(points: Floats, anions: Floats, cell: Floats, least: Floats) -> Float
     return result
 
 
-def _chosen(ions: Ions, first: Integers, second: Integers) -> np.ndarray:
-    """(m,) bool: sites taken from the inside out, none with a clash among those taken before."""
+def _chosen(ions: Ions, before: np.ndarray, clashes: tuple[Integers, Integers]) -> np.ndarray:
+    """(m,) bool: the sites `before` and then the others, each from the inside out, none with a clash among those
+    chosen earlier."""
+    first, second = clashes
     chosen = np.ones(len(ions), dtype=bool)
     rank = np.empty(len(ions), dtype=np.int64)
-    order = np.lexsort((np.arange(len(ions)), -np.round(ions.depth, 6)))
+    order = np.lexsort((np.arange(len(ions)), -np.round(ions.depth, 6), ~before))
     rank[order] = np.arange(len(ions))
     inner = rank[second] < rank[first]
     first, second = first[inner], second[inner]

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from simkit.build.arguments import require_kind, require_number, require_text, require_whole
 from simkit.build.checks import Limits
-from simkit.errors import InputError
+from simkit.build.lateral.burgers import MODES
+from simkit.errors import InputError, nearest
+
+STRAINS = ("equal", "thickness", "fix:0", "fix:1")
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,8 @@ class LateralSettings:
     max_strain_percent    largest strain of a domain along the line
     max_c_strain_percent  largest strain of a domain along the stacking axis, which both share
     limits    what the finished cell must keep
+
+    Raises InputError for an unknown word or a number out of range.
     """
 
     mode: str = "minedge"
@@ -32,12 +38,18 @@ class LateralSettings:
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        if not 1.0 <= self.width_A <= 100.0:
-            raise InputError(f"width_A = {self.width_A!r}; a boundary is 1 to 100 A wide, 8 is usual.")
-        if self.repeats is not None and not (isinstance(self.repeats, int) and self.repeats >= 1):
-            raise InputError(f"repeats = {self.repeats!r}; give a whole number of periods along the line, or None.")
-        if self.strain not in ("equal", "thickness", "fix:0", "fix:1"):
-            raise InputError(f"strain = {self.strain!r}; use 'equal', 'thickness', 'fix:0' or 'fix:1'.")
+        put = object.__setattr__
+        put(self, "width_A", require_number("width_A", self.width_A, 1.0, 100.0))
+        if self.repeats is not None:
+            put(self, "repeats", require_whole("repeats", self.repeats, 1, 1000))
+        for name in ("max_strain_percent", "max_c_strain_percent"):
+            put(self, name, require_number(name, getattr(self, name), 0.0, 100.0))
+        for name, allowed in (("mode", MODES), ("strain", STRAINS)):
+            if require_text(name, getattr(self, name)) not in allowed:
+                raise InputError(
+                    f"{name} = {getattr(self, name)!r} is unknown; {nearest(getattr(self, name), allowed)}"
+                )
+        require_kind("limits", self.limits, Limits, "Limits(oxygen_oxygen_A=2.3)")
 
     def to_dict(self) -> dict:
         """JSON-able record."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from simkit.build.check.limits import Rules
 from simkit.build.composite import Composite, composite
 from simkit.build.composition import Composition
-from simkit.build.tunnel.phase import FIVE, METALS_PER_CELL, TunnelLattice, tunnel_scaffold
+from simkit.build.tunnel.phase import FIVE, METALS_PER_CELL, TunnelLattice, tunnel_scaffold, whole_repeats
 
 DEFAULT = Composition({"Mn": 1.0}, content=8 / 18)
 
@@ -22,11 +22,13 @@ def tunnel_bulk(
     repeats      cells along a, b and the tunnel axis c (2.8 A)
     seed         draws metals and ions; the same seed gives the same cell bit for bit
 
-    The five-coordinated metal site carries the tag site = "TM5". Raises InputError where the composition cannot be
-    met on these sites or a check fails. The model's status is stated in `simkit.build.tunnel.phase`.
+    The five-coordinated metal site carries the tag site = "TM5". Raises InputError for repeats below 1, where the
+    composition cannot be met on these sites or a check fails. The model's status is stated in
+    `simkit.build.tunnel.phase`.
     """
     lattice = lattice or TunnelLattice()
     scaffold = tunnel_scaffold(composition, repeats, lattice)
+    repeats = whole_repeats(repeats)
     metals = METALS_PER_CELL * repeats[0] * repeats[1] * repeats[2]
     facts = {
         "a_A": lattice.a_A,
@@ -41,4 +43,5 @@ def tunnel_bulk(
         "repeats": list(repeats),
         "lattice": [lattice.a_A, lattice.b_A, lattice.c_A],
     }
-    return composite("tunnel_bulk", scaffold, seed, facts, recipe, Rules(coordination={FIVE: (5,)}))
+    rules = Rules(coordination={FIVE: (5,)}, contents={0: composition.content})
+    return composite("tunnel_bulk", scaffold, seed, facts, recipe, rules)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from simkit.arrays import Floats
+from simkit.build.arguments import require_kind, require_list
 from simkit.build.check.charge import ledger
 from simkit.build.check.limits import Limits, Rules
 from simkit.build.composite import Composite, Fact, composite
@@ -21,7 +22,8 @@ from simkit.build.phases import Block
 from simkit.build.scaffold import Region, Scaffold
 from simkit.build.tunnel.join import Joint, joined, joint, widened
 from simkit.build.tunnel.layered import LayeredSide, basal_side, head_on_side, mean_a_A, period_A
-from simkit.build.tunnel.match import periods_for
+from simkit.build.tunnel.match import BUILDABLE, periods_for
+from simkit.build.tunnel.parts import reads_back
 from simkit.build.tunnel.phase import FIVE, recounted, tunnel_scaffold
 from simkit.build.tunnel.request import InterfaceSettings, TunnelBlock
 from simkit.build.tunnel.slice import Oriented, Slice, best_cut, block, oriented, supercell_of
@@ -58,10 +60,17 @@ def tunnel_interface(
     x is the shared axis, z the normal. Each of the two interfaces has its own registry and opening, the least that
     keeps `Clearance`; the third cell vector carries the shear of both. Raises InputError, with numbers and a remedy,
     for planes that do not match, strain over the limit, counts that cannot be met, a mean valence outside its
-    window or a failed check. The orientation is a hypothesis; the cell is a start for relaxation.
+    window, a failed check or a layered block that does not read back. The orientation is a hypothesis; the cell is
+    a start for relaxation.
     """
     tunnel, settings = tunnel or TunnelBlock(), settings or InterfaceSettings()
-    blocks = [layered] if isinstance(layered, Block) else list(layered)
+    require_kind("tunnel", tunnel, TunnelBlock, "TunnelBlock(layers=2)")
+    require_kind("settings", settings, InterfaceSettings, "InterfaceSettings(oxygen='sodium')")
+    blocks = (
+        [layered] if isinstance(layered, Block) else list(require_list("layered", layered, Block, "Block('P2', 4)"))
+    )
+    if not blocks:
+        raise InputError("layered holds no block; give one, as Block('P2', 4), or a stack of several.")
     design = _design(blocks, tunnel, plane, strain, settings)
     scaffold, found = _joined(design, tunnel, settings)
     facts = {"plane": plane, "strain_mode": strain, **_facts(design, found)}
@@ -72,8 +81,9 @@ def tunnel_interface(
         "strain": strain,
         "settings": asdict(settings),
     }
-    rules = _rules(design, blocks, found.equivalent, settings)
-    return _accounted(composite("tunnel_interface", scaffold, seed, facts, recipe, rules), len(design.pair[0].regions))
+    contents = {len(blocks): tunnel.composition.content}
+    rules = replace(_rules(design, blocks, found.equivalent, settings), contents=contents)
+    return _accounted(composite("tunnel_interface", scaffold, seed, facts, recipe, rules), len(blocks))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +102,8 @@ def _design(
     blocks: Sequence[Block], tunnel: TunnelBlock, plane: str, strain: str, settings: InterfaceSettings
 ) -> _Design:
     hkl, head_on = _planes(plane)
-    crystal = oriented(tunnel_scaffold(tunnel.composition, lattice=tunnel.lattice), hkl)
+    # the content is counted once the block is cut (`recounted`): one cell may hold less than one ion of it
+    crystal = oriented(tunnel_scaffold(replace(tunnel.composition, content=0.0), lattice=tunnel.lattice), hkl)
     periods = settings.periods or _periods(blocks, crystal.plane, head_on, settings)
     layers = math.ceil(THICK_A / crystal.spacing_A) if tunnel.layers is None else tunnel.layers
     piece = supercell_of(block(crystal, layers), ((1, 0), (0, periods[0])))
@@ -154,7 +165,7 @@ def _joined(design: _Design, tunnel: TunnelBlock, settings: InterfaceSettings) -
 
 def _planes(plane: str) -> tuple[tuple[int, int, int], bool]:
     left, _, right = str(plane).partition("|")
-    if len(left) != 3 or not left.isdigit() or left[2] != "0" or right not in ("0001", "1-100"):
+    if len(left) != 3 or not (left.isascii() and left.isdigit()) or left[2] != "0" or right not in BUILDABLE:
         raise InputError(
             f"plane = {plane!r}; write a tunnel plane hk0 and a layered plane, 0001 or 1-100, as "
             f"{', '.join(repr(p) for p in RECOMMENDED)}."
@@ -205,16 +216,24 @@ def _accounted(built: Composite, tunnel: int) -> Composite:
         "mean_valence": ledger(built.structure, kinds).mean,
         "spare_anions": int((kinds == 0).sum() - 2 * (kinds == 1).sum()),
         "interface_ions": int(parts["interface"].sum()),
+        "layered_galleries": " ".join(reads_back(built)),
     }
-    warnings = (HYPOTHESIS, MODEL, *built.report.warnings, *_warnings(facts))
+    limited = built.recipe["settings"]["ions"] is not None
+    warnings = (HYPOTHESIS, MODEL, *built.report.warnings, *_warnings(facts, limited))
     return replace(built, report=replace(built.report, facts=facts, warnings=warnings))
 
 
-def _warnings(facts: dict[str, Fact]) -> list[str]:
-    found = []
-    if facts["spare_anions"] > 0 and not facts["interface_ions"]:
-        found.append(
-            f"{facts['spare_anions']} anions beyond two per metal oxidise the metals (mean "
-            f"{facts['mean_valence']:.2f}); oxygen='sodium' puts alkali ions against them."
-        )
-    return found
+def _warnings(facts: dict[str, Fact], limited: bool) -> list[str]:
+    """What the spare oxygen does to the metals, unless every spare anion has its two ions."""
+    spare, ions = facts["spare_anions"], facts["interface_ions"]
+    if spare <= 0 or ions >= 2 * spare:
+        return []
+    metals = facts["layered_metals"] + facts["tunnel_metals"]
+    balanced = facts["mean_valence"] - (2 * spare - ions) / metals
+    told = (
+        f"{spare} anions beyond two per metal ask for {2 * spare} alkali ions in the interfaces, {ions} are there: the "
+        f"metals take the rest, mean valence {facts['mean_valence']:.2f} instead of {balanced:.2f}"
+    )
+    remedy = "the voids hold no more, contact.extra_A opens them" if ions else "oxygen='sodium' puts ions there"
+    remedy = "raise ions" if limited else remedy
+    return [f"{told}; {remedy}."]

@@ -7,10 +7,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from simkit.arrays import Floats
+from simkit.build.arguments import require_kind, require_list, require_number, require_whole
 from simkit.build.scaffold import Region, Scaffold, Stratum
 from simkit.build.tunnel.registry import Clearance, Registry, best_registry
 from simkit.build.tunnel.slice import Slice
 from simkit.errors import InputError
+
+WIDEST_A = 20.0
+"""Largest further opening of an interface, A."""
+MOST_POINTS = 1000
+"""Most registry shifts along one in-plane vector."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +26,27 @@ class Contact:
     grid       registry shifts along the two in-plane vectors
     clearance  least distances across an interface
     extra_A    opened beyond the least opening, lower and upper interface, A
+
+    Raises InputError for a grid below 1 x 1, an opening below 0 or above 20 A, or anything that is no `Clearance`.
     """
 
     grid: tuple[int, int] = (4, 64)
     clearance: Clearance = field(default_factory=Clearance)
     extra_A: tuple[float, float] = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        pairs = {
+            name: require_list(name, getattr(self, name), object, str(usual))
+            for name, usual in (("grid", (4, 64)), ("extra_A", (0.0, 0.5)))
+        }
+        for name, pair in pairs.items():
+            if len(pair) != 2:
+                raise InputError(f"{name} has {len(pair)} numbers; give two.")
+        put = object.__setattr__
+        put(self, "grid", tuple(require_whole(f"grid[{k}]", n, 1, MOST_POINTS) for k, n in enumerate(pairs["grid"])))
+        extra = (require_number(f"extra_A[{k}]", x, 0.0, WIDEST_A) for k, x in enumerate(pairs["extra_A"]))
+        put(self, "extra_A", tuple(extra))
+        require_kind("clearance", self.clearance, Clearance, "Clearance(oxygen_oxygen_A=2.5)")
 
 
 @dataclass(frozen=True)
@@ -48,8 +70,6 @@ def joint(lower: Slice, upper: Slice, contact: Contact) -> Joint:
 
 
 def _opened(registry: Registry, extra_A: float) -> Registry:
-    if not extra_A >= 0:
-        raise InputError(f"extra_A = {extra_A!r}; an interface can only be opened, by 0 A or more.")
     return replace(registry, lift_A=registry.lift_A + extra_A, opening_A=registry.opening_A + extra_A)
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from simkit.build.assemble import own_heights
 from simkit.build.composition import Composition
 from simkit.build.geometry import Frame, gallery_sites
-from simkit.build.heights import Heights, default_heights
+from simkit.build.heights import Heights
 from simkit.build.phases import DECORATED, Block
 from simkit.build.plane import orthogonal, repeat_matrix
 from simkit.build.scaffold import Region, Scaffold, Stratum
@@ -64,40 +65,45 @@ def finite_stack(gaps: Sequence[str]) -> Stack:
     return Stack.from_gaps([*gaps, "P2" if flips % 2 else "O3"])
 
 
-def own_heights(item: Block) -> Heights:
-    """Heights of a block: its own, or starting values from ionic radii."""
+def hexagonal_heights(item: Block) -> Heights:
+    """Heights of a block (`assemble.own_heights`), which beside a tunnel phase must be hexagonal.
+
+    Raises InputError for spinel and rock-salt, a distorted in-plane shape, and centres of a honeycomb.
+    """
     if item.phase in DECORATED:
         raise InputError(f"a block of {item.phase} cannot meet a tunnel phase here; put a layered block between them.")
-    if item.heights is not None:
-        if item.heights.ratio != 1.0 or item.heights.lean != 0.0:
-            raise InputError(
-                f"block {item.phase} is distorted in plane (ratio {item.heights.ratio:g}, lean {item.heights.lean:g}); "
-                "beside a tunnel phase give its hexagonal heights and let it distort on relaxation."
-            )
-        return item.heights
-    kinds = item.gap_names
-    contents = {k: [x for kind, x in zip(kinds, item.contents, strict=True) if kind == k] for k in kinds}
-    means = {k: float(np.mean(values)) for k, values in contents.items()}
-    return default_heights(item.composition.mean_metals, item.alkali, means)
+    if item.centres is not None:
+        raise InputError(
+            f"centres = {item.centres!r} in block {item.phase}: beside a tunnel phase the slabs are one lattice "
+            "parameter wide along the tunnels, a honeycomb needs three; leave centres out."
+        )
+    heights = own_heights(item)
+    if heights.ratio != 1.0 or heights.lean != 0.0:
+        raise InputError(
+            f"block {item.phase} is distorted in plane (ratio {heights.ratio:g}, lean {heights.lean:g}), the tunnel "
+            "phase meets hexagonal layers: take the undistorted phase (O3 for O'3, P2 for P'2), or give heights or a "
+            "cell of hexagonal shape, and let it distort on relaxation."
+        )
+    return heights
 
 
 def mean_a_A(blocks: Sequence[Block]) -> float:
     """Mean in-plane parameter of the phases of a stack, A."""
-    return float(np.mean([own_heights(b).a_A for b in blocks]))
+    return float(np.mean([hexagonal_heights(b).a_A for b in blocks]))
 
 
 def period_A(blocks: Sequence[Block]) -> float:
     """Height of one period of a stack, one slab per gallery, A."""
     a, total = mean_a_A(blocks), 0.0
     for b in blocks:
-        heights = own_heights(b).strained_to(a)
+        heights = hexagonal_heights(b).strained_to(a)
         total += sum(heights.slab_A + heights.gallery_A(gap) for gap in b.gap_names)
     return total
 
 
 def _sites(blocks: Sequence[Block], stack: Stack, across: int, times: int) -> tuple[Scaffold, tuple[float, ...], float]:
     """Scaffold of the blocks, `times` over, in the rectangle a x across sqrt(3) a; 0 times: once, ending in a slab."""
-    heights = [own_heights(b) for b in blocks]
+    heights = [hexagonal_heights(b) for b in blocks]
     a = mean_a_A(blocks)
     strained = [h.strained_to(a) for h in heights]
     home = np.tile(np.repeat(np.arange(len(blocks)), [len(b.gap_names) for b in blocks]), max(1, times))

@@ -7,8 +7,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from simkit.build.arguments import require_kind, require_number, require_whole
 from simkit.build.tunnel.phase import TunnelLattice
 from simkit.errors import InputError
+
+BUILDABLE = ("0001", "1-100")
+"""Layered planes of `tunnel_interface`."""
+MOST_AREA_A2 = 1e5
+"""Largest area searched, A^2."""
+MOST_INDEX = 9
+"""Largest Miller index, so that every index of a plane's name is one digit."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,11 @@ class TunnelMatch:
     across_percent: float
     area_A2: float
 
+    @property
+    def buildable(self) -> bool:
+        """Whether `tunnel_interface` builds it: blocks end in (0001) or (1-100), no stepped plane between them."""
+        return self.layered in BUILDABLE
+
     def to_dict(self) -> dict:
         """JSON-able record."""
         return asdict(self)
@@ -38,14 +51,22 @@ class TunnelMatch:
 class Search:
     """Bounds of the one-dimensional search.
 
-    max_index            largest h and k of the tunnel plane, and of the layered plane across [11-20]
+    max_index            largest h and k of the tunnel plane, and of the layered plane across [11-20], 1 to 9
     max_area_A2          largest common rectangle, A^2
     max_misfit_percent   largest misfit across the axis
+
+    Raises InputError for numbers out of range.
     """
 
     max_index: int = 4
     max_area_A2: float = 260.0
     max_misfit_percent: float = 1.5
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "max_index", require_whole("max_index", self.max_index, 1, MOST_INDEX))
+        put(self, "max_area_A2", require_number("max_area_A2", self.max_area_A2, 1.0, MOST_AREA_A2))
+        put(self, "max_misfit_percent", require_number("max_misfit_percent", self.max_misfit_percent, 0.0, 100.0))
 
 
 def layered_planes(max_index: int) -> list[tuple[int, int]]:
@@ -74,11 +95,14 @@ def tunnel_matches(
     c_A  period of its stacking along c, A (two slabs in P2, three in O3)
 
     The misfit along the axis is that of c of the tunnel phase and a, the same in every match. No orientation
-    relationship of layered and tunnel phases has been published: every match is a hypothesis.
+    relationship of layered and tunnel phases has been published: every match is a hypothesis, and only those with
+    `TunnelMatch.buildable` can be given to `tunnel_interface`. Raises InputError for lengths that are no positive
+    numbers.
     """
     lattice, search = lattice or TunnelLattice(), search or Search()
-    if not (a_A > 0 and c_A > 0):
-        raise InputError(f"a_A = {a_A!r}, c_A = {c_A!r}; lattice parameters must be positive.")
+    require_kind("lattice", lattice, TunnelLattice, "TunnelLattice(9.09, 26.42, 2.826)")
+    require_kind("search", search, Search, "Search(max_area_A2=200)")
+    a_A, c_A = require_number("a_A", a_A, 1.0, 20.0), require_number("c_A", c_A, 1.0, 1000.0)
     planes = [(h, k) for h, k in itertools.product(range(search.max_index + 1), repeat=2) if math.gcd(h, k) == 1]
     found = []
     for (h, k), (m, n) in itertools.product(planes, layered_planes(search.max_index)):
@@ -107,16 +131,19 @@ def periods_for(tunnel_A: float, layered_A: Sequence[float] | float, limit_perce
     p, q, misfit = min(tries, key=lambda t: abs(t[2]))
     raise InputError(
         f"{p} tunnel periods against {q} layered ones still miss by {misfit:+.2f} %, the limit is {limit_percent:g} %; "
-        "choose another plane (`tunnel_matches`), or raise the limit."
+        "choose another tunnel plane (`tunnel_matches`, the rows on 0001 or 1-100), other layered heights, or raise "
+        "max_misfit_percent."
     )
 
 
 def _records(tunnel: float, layered: float, longest: float, limit: float) -> list[tuple[int, int, float]]:
     best, found = math.inf, []
     for p in range(1, int(longest / tunnel) + 1):
-        for q in {max(1, math.floor(p * tunnel / layered)), math.ceil(p * tunnel / layered)}:
-            misfit = 100.0 * (p * tunnel / (q * layered) - 1.0)
-            if math.gcd(p, q) == 1 and abs(misfit) <= limit and abs(misfit) < best:
-                best = abs(misfit)
-                found.append((p, q, misfit))
+        below = max(1, math.floor(p * tunnel / layered))
+        misfits = {q: 100.0 * (p * tunnel / (q * layered) - 1.0) for q in (below, below + 1)}
+        q = min(misfits, key=lambda n: abs(misfits[n]))
+        # Periods with a common factor repeat a smaller cell of the same misfit.
+        if math.gcd(p, q) == 1 and abs(misfits[q]) <= min(limit, best - 1e-12):
+            best = abs(misfits[q])
+            found.append((p, q, misfits[q]))
     return found

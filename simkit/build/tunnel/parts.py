@@ -1,11 +1,13 @@
-"""Parts of a layered | tunnel cell as structures of their own, for the inverse map and for comparison."""
+"""The layered part of a layered | tunnel cell as a structure of its own, and what the inverse map reads in it."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from simkit.build.composite import Composite
-from simkit.build.tunnel.phase import FIVE
+from simkit.build.identify import classify
+from simkit.build.phases import Block
+from simkit.build.stacking import same_cyclic
 from simkit.errors import InputError
 from simkit.kernels.pair_search import find_pairs
 from simkit.structure import Structure
@@ -36,26 +38,25 @@ def layered_part(built: Composite) -> Structure:
     return host.moved_to(host.positions, cell).take(folded)
 
 
-def tunnel_part(built: Composite) -> Structure:
-    """The atoms of the tunnel block in the cell of the interface."""
-    _require(built)
-    s = built.structure
-    return s.take(s.tags["block"] == len(built.recipe["layered"]))
+def reads_back(built: Composite) -> tuple[str, ...]:
+    """Galleries of the layered block, from below, as `classify` reads them in the built cell.
 
-
-def metal_shells(structure: Structure, reach_A: float = 3.6) -> dict[str, list[np.ndarray]]:
-    """Sorted metal-metal distances within reach_A of every metal of a tunnel structure, by its tag ("TM", "TM5").
-
-    The fingerprint of how polyhedra share edges (2.8 to 3.0 A) and corners (3.3 to 3.6 A).
+    Raises InputError where they are not the ones that were asked for.
     """
-    site = structure.tags["site"].astype(str)
-    metals = np.flatnonzero(np.isin(site, ("TM", FIVE)))
-    points = structure.positions[metals]
-    pairs = find_pairs(points, points, structure.cell, reach_A)
-    shells: dict[str, list[np.ndarray]] = {"TM": [], FIVE: []}
-    for k, atom in enumerate(metals):
-        shells[site[atom]].append(np.sort(pairs.distance[pairs.point == k]))
-    return shells
+    wanted = [gap for record in built.recipe["layered"] for gap in Block.from_dict(record).gap_names]
+    gaps = classify(layered_part(built)).stack.gaps()
+    if str(built.recipe["plane"]).endswith("0001"):
+        found = gaps[: len(wanted)]
+        same = found == wanted
+    else:
+        found = gaps
+        same = len(gaps) % len(wanted) == 0 and same_cyclic(gaps, wanted * (len(gaps) // len(wanted)))
+    if not same:
+        raise InputError(
+            f"the layered block reads back as {' '.join(found)} where {' '.join(wanted)} was asked: the strain is too "
+            "large to tell its letters; bring the lattice parameters closer."
+        )
+    return tuple(found)
 
 
 def _require(built: Composite) -> None:

@@ -10,14 +10,16 @@ before using bond lengths.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simkit.arrays import Floats, Integers
+from simkit.build.arguments import require_kind, require_list, require_number, require_whole
 from simkit.build.composition import Composition
 from simkit.build.scaffold import Region, Scaffold, Stratum
-from simkit.errors import InputError
+from simkit.errors import InputError, nearest
 
 FIVE = "TM5"
 """Kind of the metal site with five anions, a square pyramid; every other metal site has six."""
@@ -46,6 +48,8 @@ alternative to them, not an addition)."""
 SIGNS = np.array([[1, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]])
 SHIFTS = np.array([[0, 0, 0], [0, 0, 0], [0.5, 0.5, 0], [0.5, 0.5, 0]])
 METALS_PER_CELL, IONS_PER_CELL = 18, 8
+SITES = ("auto", "mixed")
+"""Choices of `Composition.sites` that mean something in tunnels: t1 and t2, or t3 as well."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class TunnelLattice:
 
     def __post_init__(self) -> None:
         for name, usual in (("a_A", 9.09), ("b_A", 26.42), ("c_A", 2.826)):
-            value = getattr(self, name)
+            value = require_number(f"{name} of the tunnel phase", getattr(self, name))
             if not 0.85 * usual <= value <= 1.15 * usual:
                 raise InputError(f"{name} = {value!r}; the tunnel phase has about {usual} A, within 15 %.")
 
@@ -74,10 +78,13 @@ def tunnel_scaffold(
     """Sites of the tunnel phase: 18 metals, 36 anions and room for 8 alkali ions per cell.
 
     composition  content is alkali per metal, 0 to 8/18; sites="mixed" opens t3 as well, else t1 and t2
-    The region's own content is counted per ion site, as everywhere in scaffolds. Raises InputError for a content
-    the tunnels cannot hold, or one per gallery.
+    The region's own content is counted per ion site, as everywhere in scaffolds. Raises InputError for repeats that
+    are no three whole numbers, a content the tunnels cannot hold or one per gallery, and what only layers have.
     """
     lattice = lattice or TunnelLattice()
+    require_kind("composition", composition, Composition, "Composition({'Mn': 1.0}, content=0.44)")
+    require_kind("lattice", lattice, TunnelLattice, "TunnelLattice(9.09, 26.42, 2.826)")
+    repeats = whole_repeats(repeats)
     role, kind, fractional = _orbits(third=composition.sites == "mixed")
     grid = np.stack(np.meshgrid(*(range(n) for n in repeats), indexing="ij"), -1).reshape(-1, 3)
     positions = ((fractional[None] + grid[:, None]) @ lattice.cell).reshape(-1, 3)
@@ -97,20 +104,47 @@ def tunnel_scaffold(
     )
 
 
+def whole_repeats(repeats: object) -> tuple[int, int, int]:
+    """Cells along a, b and c. Raises InputError unless they are three whole numbers, at least 1."""
+    numbers = require_list("repeats", repeats, object, "(1, 1, 3)")
+    if len(numbers) != 3:
+        raise InputError(
+            f"repeats has {len(numbers)} numbers; give three, along a, b and the tunnel axis c: (1, 1, 3)."
+        )
+    return tuple(require_whole(f"repeats[{k}]", n, 1) for k, n in enumerate(numbers))
+
+
 def per_site(composition: Composition, metals: int, capacity: int) -> Composition:
     """The composition of a tunnel region with its content, given per metal, turned into a share of `capacity` sites.
 
-    Raises InputError where that many ions have no room, or contents are given per gallery.
+    The ions are the whole number nearest to the request; `Rules.contents` keeps the request for the report and the
+    checks. Raises InputError where that many ions have no room, where less than one is asked for, where contents
+    are given per gallery or metals per slab, or for tetrahedral cations and a choice of prismatic sites.
     """
-    if not isinstance(composition.content, float):
-        raise InputError("a tunnel phase has no galleries: give its content as one number, alkali per metal.")
+    _require_no_layers(composition)
     wanted = int(np.floor(composition.content * metals + 0.5))
+    if wanted == 0 and composition.content > 0:
+        raise InputError(
+            f"content = {composition.content:g} alkali per metal is less than one ion among {metals} metals; the "
+            f"nearest that can be reached are 0 and {1 / max(metals, 1):.4g}: take more repeats or layers."
+        )
     if wanted > capacity:
         raise InputError(
             f"content = {composition.content:g} alkali per metal asks for {wanted} ions among {metals} metals; the "
             f"tunnels hold at most {capacity}: use content up to {np.floor(1000 * capacity / metals) / 1000:g}."
         )
     return replace(composition, content=wanted / capacity if capacity else 0.0, sites="auto")
+
+
+def _require_no_layers(composition: Composition) -> None:
+    if not isinstance(composition.content, float):
+        raise InputError("a tunnel phase has no galleries: give its content as one number, alkali per metal.")
+    if not isinstance(composition.metals, Mapping):
+        raise InputError("a tunnel phase has no slabs: give one table of metals, as {'Mn': 0.9, 'Ti': 0.1}.")
+    if composition.tetrahedral:
+        raise InputError("a tunnel phase has no tetrahedral sites: leave tetrahedral out of its composition.")
+    if composition.sites not in SITES:
+        raise InputError(f"sites = {composition.sites!r} in a tunnel phase; {nearest(composition.sites, SITES)}")
 
 
 def recounted(scaffold: Scaffold, region: int, composition: Composition) -> Scaffold:

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from simkit.arrays import Floats, Integers
+from simkit.build.arguments import require_kind, require_list, require_number, require_whole
 from simkit.build.tunnel.slice import plane_basis
-from simkit.errors import InputError
+from simkit.errors import InputError, nearest
+from simkit.structure import check_cell
 
 Plane = tuple[int, int, int]
 Matrix = tuple[tuple[int, int], tuple[int, int]]
-TURNS = np.array([m for m in itertools.product((-1, 0, 1), repeat=4) if m[0] * m[3] - m[1] * m[2] == 1])
-"""Changes between reduced bases of nearly equal plane lattices, as rows (a, b, c, d) of determinant 1."""
+METHODS = ("supercells", "zsl")
+ZSL = "simkit.build.tunnel.zsl"
+"""Module that wraps pymatgen's search, imported only where it is asked for."""
+MOST_AREA_A2 = 5000.0
+"""Largest common cell searched, A^2."""
+MOST_INDEX = 12
+"""Largest Miller index."""
+TURNS = np.array(
+    sorted(
+        (m for m in itertools.product((-1, 0, 1), repeat=4) if m[0] * m[3] - m[1] * m[2] == 1),
+        key=lambda m: m != (1, 0, 0, 1),
+    )
+)
+"""Changes between reduced bases of nearly equal plane lattices, as rows (a, b, c, d) of determinant 1; none comes
+first, so that of equally strained placements the unturned one is taken."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +60,14 @@ class PlaneMatch:
 
 @dataclass(frozen=True)
 class MatchSearch:
-    """Bounds: largest common cell, A^2, and largest principal strain, per cent."""
+    """Bounds: largest common cell, A^2, and largest principal strain, per cent. Raises InputError out of range."""
 
     max_area_A2: float = 150.0
     max_strain_percent: float = 4.0
 
     def __post_init__(self) -> None:
-        for name in ("max_area_A2", "max_strain_percent"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} = {getattr(self, name)!r}; it must be above 0.")
+        for name, least, most in (("max_area_A2", 1.0, MOST_AREA_A2), ("max_strain_percent", 1e-6, 50.0)):
+            object.__setattr__(self, name, require_number(name, getattr(self, name), least, most))
 
 
 def match_table(
@@ -60,23 +76,64 @@ def match_table(
     planes_a: Sequence[Sequence[int]] = ((0, 0, 1),),
     planes_b: Sequence[Sequence[int]] = ((0, 0, 1),),
     search: MatchSearch | None = None,
+    method: str = "supercells",
 ) -> list[PlaneMatch]:
     """Common cells of planes of two crystals, smallest area first, then smallest strain.
 
-    a, b  (3, 3) A, cells in rows
+    a, b    (3, 3) A, cells in rows
+    planes_a, planes_b  Miller indices, one triple or more each
+    method  "supercells": the search described here; "zsl": pymatgen's ZSLGenerator, for comparison (it needs some
+            ten seconds on the first call of a process, and finds no more)
 
     Every supercell of both planes up to the largest area (the idea of Zur and McGill, J. Appl. Phys. 55, 378, 1984)
     is reduced and compared. Of matches of the same planes with equal principal strains (0.01 per cent) the smallest
     is kept: the others are the same cell in other bases, or multiples. Mirrored placements are left out. A search,
-    not a prediction: it says nothing about bonding across the interface.
+    not a prediction: it says nothing about bonding across the interface. Raises InputError for cells that are
+    singular, left-handed or no 3 x 3 numbers, planes that are no whole numbers, and unknown methods.
     """
     search = search or MatchSearch()
+    require_kind("search", search, MatchSearch, "MatchSearch(max_area_A2=150)")
+    if method not in METHODS:
+        raise InputError(f"method = {method!r}; {nearest(str(method), METHODS)}")
+    cells = _cell("a", a), _cell("b", b)
+    pairs = list(itertools.product(require_planes("planes_a", planes_a), require_planes("planes_b", planes_b)))
+    if method == "zsl":
+        return importlib.import_module(ZSL).zsl_table(*cells, pairs, search)
     found = []
-    for hkl_a, hkl_b in itertools.product(planes_a, planes_b):
-        indices = tuple(map(int, hkl_a)), tuple(map(int, hkl_b))
-        flat = plane_vectors(indices[0], a), plane_vectors(indices[1], b)
+    for indices in pairs:
+        flat = plane_vectors(indices[0], cells[0]), plane_vectors(indices[1], cells[1])
         found += _of_pair(indices, flat, search)
     return different(found)
+
+
+def require_planes(name: str, planes: object) -> list[Plane]:
+    """Miller indices as whole numbers. Raises InputError unless there is at least one triple."""
+    rows = require_list(name, planes, Sequence | np.ndarray, "[(0, 0, 1)]")
+    if not rows:
+        raise InputError(f"{name} holds no plane; give at least one, as [(0, 0, 1)].")
+    return [require_plane(f"{name}[{k}]", row) for k, row in enumerate(rows)]
+
+
+def require_plane(name: str, plane: object) -> Plane:
+    """Miller indices as whole numbers. Raises InputError unless they are three, not all 0, up to `MOST_INDEX`."""
+    numbers = require_list(name, plane, object, "(0, 0, 1)")
+    if len(numbers) != 3:
+        raise InputError(f"{name} has {len(numbers)} indices; give three, as (0, 0, 1).")
+    indices = tuple(require_whole(f"{name}[{k}]", n, -MOST_INDEX, MOST_INDEX) for k, n in enumerate(numbers))
+    if math.gcd(*indices) != 1:
+        raise InputError(f"{name} = {indices}; give three indices without a common factor, as (1, 4, 0).")
+    return indices
+
+
+def _cell(name: str, cell: object) -> Floats:
+    try:
+        rows = np.array(cell, dtype=np.float64)
+    except (TypeError, ValueError):
+        rows = np.zeros(0)
+    if rows.shape != (3, 3) or not np.isfinite(rows).all():
+        raise InputError(f"cell {name} is {cell!r:.60}; give 3 x 3 lengths in A, the cell vectors in rows.")
+    check_cell(rows)
+    return rows
 
 
 def plane_vectors(hkl: Sequence[int], cell: Floats) -> Floats:

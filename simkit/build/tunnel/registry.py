@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit.arrays import Floats
+from simkit.build.arguments import require_number
 from simkit.build.scaffold import ROLES
 from simkit.build.tunnel.slice import Slice
-from simkit.errors import InputError
 from simkit.kernels.openings import least_lifts
 
 DEPTH_A = 5.0
 """Sites farther than this from the extreme anion of their block do not meet the other block, A."""
 
+MOST_A = 6.0
+"""No two neighbours are asked to stay farther apart than this, A."""
 STARTS, HALVINGS = 6, 6
 """How many of the best grid points are refined, and how often the step is halved around each."""
 
@@ -24,6 +26,7 @@ class Clearance:
     """Least distances between sites of two different blocks, A.
 
     metal_oxygen_A lies beyond the coordination shell, so that no polyhedron gains a corner from the other block.
+    Raises InputError for anything but numbers from 0 to 6 A.
     """
 
     oxygen_oxygen_A: float = 2.46
@@ -32,6 +35,10 @@ class Clearance:
     alkali_alkali_A: float = 2.65
     metal_metal_A: float = 2.70
     alkali_metal_A: float = 2.70
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            object.__setattr__(self, name, require_number(name, getattr(self, name), 0.0, MOST_A))
 
     @property
     def table(self) -> Floats:
@@ -57,8 +64,6 @@ class Registry:
 
 def shift_grid(plane: Floats, n1: int, n2: int) -> Floats:
     """(n1 n2, 2) in-plane shifts, A: a regular grid over the in-plane cell."""
-    if n1 < 1 or n2 < 1:
-        raise InputError(f"a registry grid of {n1} x {n2} points holds no shift; give at least 1 x 1.")
     grid = np.stack(np.meshgrid(np.arange(n1) / n1, np.arange(n2) / n2, indexing="ij"), -1).reshape(-1, 2)
     return grid @ plane
 

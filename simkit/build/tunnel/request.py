@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from simkit.build.arguments import require_kind, require_list, require_number, require_whole
 from simkit.build.composition import Composition
+from simkit.build.strain import stiffness
 from simkit.build.tunnel.bulk import DEFAULT
 from simkit.build.tunnel.join import Contact
 from simkit.build.tunnel.phase import TunnelLattice
@@ -23,11 +25,21 @@ class TunnelBlock:
     layers       lattice planes across the interface; None: the fewest that are 15 A thick
     composition  what fills it; content is alkali per metal, 0 to 8/18
     lattice      its lattice parameters
+
+    Raises InputError for less than one layer, or anything that is no such record.
     """
 
     layers: int | None = None
     composition: Composition = DEFAULT
     lattice: TunnelLattice = field(default_factory=TunnelLattice)
+
+    def __post_init__(self) -> None:
+        if self.layers is not None:
+            object.__setattr__(self, "layers", require_whole("layers of the tunnel block", self.layers, 1))
+        require_kind("composition", self.composition, Composition, "Composition({'Mn': 1.0}, content=0.44)")
+        if self.lattice is None:
+            object.__setattr__(self, "lattice", TunnelLattice())
+        require_kind("lattice", self.lattice, TunnelLattice, "TunnelLattice(9.09, 26.42, 2.826)")
 
     def to_dict(self) -> dict:
         """JSON-able record."""
@@ -56,7 +68,7 @@ class InterfaceSettings:
     constants           elastic constants of the layered and the tunnel block, GPa, in the frame of the interface;
                         needed by strain="elastic", and with them heights follow Poisson
 
-    Raises InputError for an unknown word or a number out of range.
+    Raises InputError for an unknown word, a number out of range, or anything that is no such record.
     """
 
     oxygen: str = "keep"
@@ -70,22 +82,47 @@ class InterfaceSettings:
     constants: tuple[Constants, Constants] | None = None
 
     def __post_init__(self) -> None:
+        put = object.__setattr__
         if self.oxygen not in OXYGEN:
             raise InputError(f"oxygen = {self.oxygen!r} is unknown; {nearest(str(self.oxygen), OXYGEN)}")
-        if self.ions is not None and (self.oxygen != "sodium" or self.ions < 0):
-            raise InputError(f"ions = {self.ions!r} needs oxygen='sodium' and a number of 0 or more.")
-        counts = {"chain": self.chain, "rows": self.rows}
-        if self.periods is not None:
-            object.__setattr__(self, "periods", tuple(self.periods))
-            counts |= dict(zip(("periods[0]", "periods[1]"), self.periods, strict=True))
-        for name, value in counts.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"{name} = {value!r}; it must be a whole number, at least 1.")
+        if self.ions is not None:
+            put(self, "ions", require_whole("ions", self.ions, 0))
+            if self.oxygen != "sodium":
+                raise InputError(f"ions = {self.ions} needs oxygen='sodium', which puts them into the interfaces.")
+        for name in ("chain", "rows"):
+            put(self, name, require_whole(name, getattr(self, name), 1))
+        for name in ("max_misfit_percent", "max_strain_percent"):
+            put(self, name, require_number(name, getattr(self, name), 0.0, 100.0))
+        put(self, "periods", _periods(self.periods))
+        require_kind("contact", self.contact, Contact, "Contact(grid=(4, 64))")
+        put(self, "constants", _constants(self.constants))
 
     @classmethod
     def from_dict(cls, record: Mapping) -> InterfaceSettings:
         """The settings an `asdict` record describes, also after a round trip through JSON."""
         return cls(**{**record, "contact": contact_from_dict(record["contact"])})
+
+
+def _periods(periods: object) -> tuple[int, int] | None:
+    if periods is None:
+        return None
+    numbers = require_list("periods", periods, object, "(1, 9)")
+    if len(numbers) != 2:
+        raise InputError(
+            f"periods has {len(numbers)} numbers; give two, of the tunnel and of the layered block: (1, 9)."
+        )
+    return tuple(require_whole(f"periods[{k}]", n, 1) for k, n in enumerate(numbers))
+
+
+def _constants(constants: object) -> tuple[Constants, Constants] | None:
+    if constants is None:
+        return None
+    tables = require_list("constants", constants, Mapping | Sequence, "({'C11': 220, ...}, {'C11': 180, ...})")
+    if len(tables) != 2:
+        raise InputError(f"constants has {len(tables)} tables; give two, of the layered and of the tunnel block.")
+    for table in tables:
+        stiffness(table)
+    return tables
 
 
 def contact_from_dict(record: Mapping) -> Contact:

@@ -202,7 +202,7 @@ def carved(crystal: Oriented, low_A: float, high_A: float) -> Slice:
     positions = (images[:, None, None] * base.cell[2] + base.positions[None]).reshape(-1, 3)
     role = np.tile(base.role, len(images))
     inside = (positions[:, 2] > low_A) & (positions[:, 2] <= high_A)
-    if not (inside & np.isin(role, CENTRES if crystal.whole else "alkali")).any():
+    if not (inside & (role != "anion")).any():
         raise InputError(f"no cation lies between {low_A:.2f} and {high_A:.2f} A; take more lattice planes.")
     tall = base.cell * np.array([[1], [1], [len(images) + 2]])
     needed = np.tile(crystal.needed, len(images))

@@ -12,6 +12,8 @@ from simkit.build.strain import elastic_energy_J_per_m2, normal_strain, share_st
 from simkit.build.tunnel.slice import Slice
 from simkit.errors import InputError
 
+MODES = ("equal", "thickness", "fix:0", "fix:1", "elastic")
+"""How two blocks share their strain; the last needs elastic constants."""
 Constants = Mapping[str, float] | Sequence[Sequence[float]]
 
 
@@ -39,10 +41,14 @@ def common_plane(pair: tuple[Slice, Slice], strain: str, constants: Sequence[Con
     """
     planes = np.stack([item.plane for item in pair])
     heights = [float(np.ptp(item.ends_A)) for item in pair]
+    require_mode(strain, MODES)
     moduli = None if constants is None else [stiffness(c) for c in constants]
     if strain == "elastic":
         if moduli is None:
-            raise InputError("strain = 'elastic' needs elastic constants of both blocks: give them as `constants`.")
+            raise InputError(
+                "strain = 'elastic' needs elastic constants of both blocks: give them as InterfaceSettings(constants="
+                "(..., ...)) in GPa, or use 'thickness'."
+            )
         found = share_strain(planes, heights, moduli)
         return Common(found.cell, found.normal, tuple(found.energies_J_per_m2.tolist()))
     plane = _plane(planes, heights, strain)
@@ -59,11 +65,14 @@ def _plane(planes: Floats, heights: list[float], strain: str) -> Floats:
         return planes.mean(axis=0)
     if strain == "thickness":
         return np.average(planes, axis=0, weights=heights)
-    if strain in ("fix:0", "fix:1"):
-        return planes[int(strain[-1])].copy()
-    raise InputError(
-        f"strain = {strain!r}; use 'equal', 'thickness', 'elastic', 'fix:0' (first block) or 'fix:1' (second)."
-    )
+    return planes[int(strain[-1])].copy()
+
+
+def require_mode(strain: object, modes: Sequence[str]) -> None:
+    """Raise InputError unless strain is one of the modes a builder offers."""
+    if strain not in modes:
+        told = ", ".join(repr(mode) for mode in modes)
+        raise InputError(f"strain = {strain!r}; use one of {told} (fix:0 keeps the first block, fix:1 the second).")
 
 
 def strain_percent(own: Floats, common: Floats) -> Floats:
@@ -78,6 +87,7 @@ def require_strain(strains: dict[str, Floats], limit_percent: float) -> None:
         if np.abs(np.linalg.eigvalsh(strain)).max() > limit_percent + 1e-9:
             raise InputError(
                 f"{name} would be strained by {strain[0, 0]:+.2f} % along and {strain[1, 1]:+.2f} % across to match, "
-                f"the limit is {limit_percent:g} %: choose another plane or other periods (`tunnel_matches`, "
-                "`match_table`), bring the lattice parameters closer, or raise max_strain_percent."
+                f"the limit is {limit_percent:g} %: choose another plane or other periods (`match_table`, "
+                "or `tunnel_matches` on 0001 and 1-100), bring the lattice parameters closer, or raise "
+                "max_strain_percent."
             )

@@ -1,33 +1,24 @@
-"""Lattice matches as pymatgen's Zur-McGill search finds them: the cross-check of `planes.match_table`."""
+"""Lattice matches as pymatgen's Zur-McGill search finds them: `match_table(..., method="zsl")`."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
 from pymatgen.analysis.interfaces.zsl import ZSLGenerator
 
 from simkit.arrays import Floats
-from simkit.build.tunnel.planes import MatchSearch, PlaneMatch, different, placed, plane_vectors
+from simkit.build.tunnel.planes import MatchSearch, Plane, PlaneMatch, different, placed, plane_vectors
 
 
-def zsl_table(
-    a: Floats,
-    b: Floats,
-    planes_a: Sequence[Sequence[int]] = ((0, 0, 1),),
-    planes_b: Sequence[Sequence[int]] = ((0, 0, 1),),
-    search: MatchSearch | None = None,
-) -> list[PlaneMatch]:
-    """Common cells of planes of two crystals from pymatgen's ZSLGenerator, deduplicated as in `match_table`.
+def zsl_table(a: Floats, b: Floats, pairs: Sequence[tuple[Plane, Plane]], search: MatchSearch) -> list[PlaneMatch]:
+    """Common cells of pairs of planes of two crystals from pymatgen's ZSLGenerator, deduplicated as in `match_table`.
 
-    Arguments and order as there. Compiles for some ten seconds on the first call of a process.
+    a, b (3, 3) A; pairs of Miller indices. Order as there. Compiles for some ten seconds on the first call.
     """
-    search = search or MatchSearch()
     tolerance = search.max_strain_percent / 100.0
     found = []
-    for hkl_a, hkl_b in itertools.product(planes_a, planes_b):
-        indices = tuple(map(int, hkl_a)), tuple(map(int, hkl_b))
+    for indices in pairs:
         flat = plane_vectors(indices[0], a), plane_vectors(indices[1], b)
         solid = [np.column_stack([rows, np.zeros(2)]) for rows in flat]
         generator = ZSLGenerator(2.5 * tolerance, search.max_area_A2, 1.5 * tolerance, 1.5 * tolerance)

@@ -142,7 +142,7 @@ BAD = {
     "an unknown plane": (lambda: tunnel_interface(P2, plane="111|0001"), ("111|0001", "140|0001")),
     "a twin plane that is none": (lambda: mirror_twin(O3, (0, 0, 0)), ("0",)),
     "an unknown recipe": (lambda: rebuild({"kind": "lateral_flop"}), ("lateral_flop", "lateral_flip")),
-    "a seed below 0, stack": (lambda: bulk(O3, (2, 2), seed=-1), ("-1", "0 or larger")),
+    "a seed below 0, stack": (lambda: bulk(O3, (2, 2), seed=-1), ("-1", "at least 0")),
     "a seed below 0, composite": (lambda: tunnel_bulk(seed=-1), ("-1", "0 or larger")),
 }
 REMEDY = re.compile(

@@ -197,6 +197,14 @@ def test_compositions_are_compared_region_by_region():
     assert any(
         "metal Ni 0.3750 where 0.2500 was asked; one atom is 0.1250" in t for t in checks.rounding_problems(found)
     )
+    for contents, hard, soft in (({0: 0.25}, 0, 0), ({0: 0.5}, 1, 0), ({0: 0.3}, 0, 1)):
+        content = [s for s in checks.shares(*placed(scaffold, good), contents) if s.role == "alkali"]
+        assert [(s.asked, s.reached, s.sites, s.room) for s in content] == [(contents[0], 0.25, 8, 0.5)]
+        assert [len(checks.composition_problems(content)), len(checks.rounding_problems(content))] == [hard, soft]
+    full = ["O"] * 14 + ["F"] * 2 + ["Mn"] * 6 + ["Ni"] * 2 + ["Na"] * 4
+    found = checks.shares(*placed(scaffold, full), {0: 0.75})
+    assert checks.composition_problems(found) == []
+    assert any("where 0.7500 was asked; its sites hold 0.5000 at most" in t for t in checks.rounding_problems(found))
     wrong = ["O"] * 14 + ["F"] * 2 + ["Mn"] * 4 + ["Ni"] * 4 + ["Na", "Na", "Na", "Ca"]
     found = checks.composition_problems(checks.shares(*placed(scaffold, wrong)))
     assert any("metal Mn 0.5000 where 0.7500" in t for t in found)

@@ -27,6 +27,7 @@ from simkit.build import (
     validate,
     validate_relaxed,
 )
+from simkit.build.recipes import FIELDS
 
 SEED = 3
 SHARED = {}
@@ -96,6 +97,7 @@ def test_the_recipe_gives_the_same_bytes(cell):
     again = rebuild(json.loads(json.dumps(cell.recipe)))
     assert digest(again.structure) == digest(cell.structure)
     assert again.recipe == cell.recipe
+    assert set(FIELDS[cell.recipe["kind"]]) == set(cell.recipe) - {"kind"}
 
 
 PROGRAM = """

@@ -193,7 +193,7 @@ BAD = [
     (lambda: basal_twin(2, 2, phase="P2"), "its mirror image is itself"),
     (lambda: z_phase(7, 0.5), "take 6 or 8"),
     (lambda: z_phase(10, 1 / 3), r"0.3 \(3 O galleries\) and 0.4 \(4\)"),
-    (lambda: z_phase(10, 1.5), "between 0 and 1"),
+    (lambda: z_phase(10, 1.5), "from 0 to 1"),
     (lambda: markov({"P2": 1.0}, 5, 0), "use 4 or 6"),
     (lambda: markov({"P2": 0.5, "O3": 0.3}, 5, 0), "sums to 0.8"),
     (lambda: markov({"P2": {"O3": 1.0}}, 5, 0), "leads to O3, which has no row"),

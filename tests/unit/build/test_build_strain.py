@@ -27,7 +27,7 @@ from simkit.build import (
     stiffness,
 )
 from simkit.build.sharing import common_plane, plane_strain, thickness_A
-from simkit.build.strain import biaxial_modulus_GPa, energy_meV_per_unit, normal_strain, strain_between
+from simkit.build.strain import energy_meV_per_unit, normal_strain, strain_between
 from simkit.errors import InputError
 
 SOFT = {"C11": 220.0, "C12": 60.0, "C13": 30.0, "C33": 60.0, "C44": 25.0}
@@ -40,6 +40,11 @@ PAIR = [Block("P2", 4, {"Mn": 1.0}, heights=P2), Block("O3", 6, {"Mn": 1.0}, hei
 def random_stiffness(rng):
     root = rng.normal(size=(6, 6))
     return 50.0 * root @ root.T + 60.0 * np.eye(6)
+
+
+def biaxial_modulus_GPa(matrix):
+    """M = C11 + C12 - 2 C13^2 / C33: the elastic energy per area of a hexagonal film is t M eps^2."""
+    return float(matrix[0, 0] + matrix[0, 1] - 2.0 * matrix[0, 2] ** 2 / matrix[2, 2])
 
 
 def energy_density(matrix, plane, rest):

@@ -1,5 +1,7 @@
 """Columns: what a uniform stack, a lateral cell, an annihilated one and a torn one read as."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,9 +21,10 @@ def block(phase):
     return Block(phase, GALLERIES[phase], heights=HEIGHTS, metals={"Mn": 1.0}, content=0.0)
 
 
-def lateral(left, right, line="zigzag"):
+def lateral(left, right, line="zigzag", metal="Mn"):
     settings = LateralSettings(repeats=1)
-    return build.lateral(block(left), block(right), line, (30.0, 30.0), 0, settings).structure
+    other = replace(block(right), metals={metal: 1.0})
+    return build.lateral(block(left), other, line, (30.0, 30.0), 0, settings).structure
 
 
 @pytest.mark.parametrize("text", ["AB BA", "AB CA BC", "AB BC CA", "AB +1", "AB BA CA AC"])
@@ -69,11 +72,11 @@ def test_fractions_follow_the_lengths():
 def test_boundaries_that_ran_together_are_named():
     built = build.classify_columns(lateral("P2", "O2"), "b")
     assert build.annihilation_problems(built, built) == []
-    gone = build.classify_columns(lateral("P2", "P2"), "b")
+    gone = build.classify_columns(lateral("P2", "P2", metal="Co"), "b")
     texts = build.annihilation_problems(gone, built)
     assert len(texts) == 2 and "annihilated" in texts[0] and "1.66 A" in texts[0]
     half = lateral("P2", "O2")
-    plain = lateral("P2", "P2")
+    plain = lateral("P2", "P2", metal="Co")
     mixed = half.moved_to(0.4 * half.positions + 0.6 * plain.positions)
     assert build.annihilation_problems(build.classify_columns(mixed, "b"), built)
     assert build.annihilation_problems(build.classify_columns(mixed, "b"), built, share=0.2) == []
@@ -93,7 +96,7 @@ def test_a_torn_boundary_has_a_burgers_vector_left_over():
     points = np.concatenate([layer.positions for layer in layers])
     numbers = np.concatenate([np.full(len(x.positions), 25 if x.role == "metal" else 8) for x in layers])
     slabs = np.concatenate([np.full(len(x.positions), x.slab) for x in layers])
-    found = build.classify_columns(Structure(numbers, points, domains.cell, layers=slabs), "a", window_A=2.0)
+    found = build.classify_columns(Structure(numbers, points, domains.cell, layers=slabs), "a", window_A=2.5)
     assert build.column_problems(found, [["O3"] * 3, ["P3"] * 3]) == []
     texts = build.wall_problems(found)
     assert texts and "must sum to zero" in texts[0]
@@ -110,8 +113,9 @@ def test_bad_requests_are_refused():
     s = lateral("P2", "O2")
     with pytest.raises(InputError, match="normal"):
         build.classify_columns(s, "c")
-    with pytest.raises(InputError, match="positive width"):
-        build.classify_columns(s, window_A=0.0)
+    for width in (0.0, 1e-9, 2.0, float("nan"), "6"):
+        with pytest.raises(InputError, match="window_A"):
+            build.classify_columns(s, window_A=width)
     with pytest.raises(InputError, match="3 galleries now, 2 before"):
         first = build.classify_columns(lateral("O3", "P3"))
         build.annihilation_problems(first, build.classify_columns(s))

@@ -111,6 +111,45 @@ def test_half_of_the_slabs_flip_and_both_phases_read_back(left, right, line):
     assert facts["left_ions"] == math.floor(0.6 * facts["left_metals"] + 0.5)
 
 
+def across_cuts(s, first, second):
+    """Shortest distance between atoms of unlike block in one slab, from an independent neighbour list."""
+    i, j, d = neighbor_list("ijd", to_ase(s), 5.0)
+    block, slab = s.tags["block"], s.layers
+    pairs = (s.numbers[i] == first) & (s.numbers[j] == second) & (block[i] != block[j]) & (slab[i] == slab[j])
+    return d, pairs, slab[i]
+
+
+@pytest.mark.parametrize("line", ["armchair", "zigzag"])
+def test_the_facts_are_those_of_the_cell_with_its_slips(line):
+    cell = flipped(block("P2"), block("O3"), line)
+    s, facts = cell.structure, cell.report.facts
+    found = build.classify_columns(s, facts["normal_vector"])
+    left, right = (
+        next(d for d in found.domains if list(d.gaps) == facts[f"{side}_galleries"].split())
+        for side in ("left", "right")
+    )
+    turned = np.flatnonzero(np.array(left.senses) != np.array(right.senses))
+    for name, first in (("oxygen", 8), ("metal", 25)):
+        d, pairs, slab = across_cuts(s, first, 8)
+        assert d[pairs & np.isin(slab, turned)].min() == pytest.approx(facts[f"boundary_{name}_oxygen_A"], abs=1e-9)
+    _, _, bonds = shortest_and_bonds(s)
+    metals = s.layers[s.numbers == 25]
+    assert facts["boundary_metals_lacking"] == (bonds[np.isin(metals, turned)] != 6).sum()
+
+
+def test_what_a_full_domain_lost_is_in_the_table_and_flagged():
+    cell = flipped(block("P2", 2 / 3), block("O3", 1.0), "zigzag")
+    full = cell.report.regions[1]
+    (content,) = [s for s in full.shares if s.role == "alkali"]
+    ions, metals = full.counts["alkali"]["Na"], full.counts["metal"]["Mn"]
+    assert ions < metals
+    assert (content.asked, content.reached) == (1.0, pytest.approx(ions / metals))
+    assert cell.report.checks["5 charge"] == "flagged"
+    assert any("where 1.0000 was asked" in text for text in cell.report.warnings)
+    (other,) = [s for s in cell.report.regions[0].shares if s.role == "alkali"]
+    assert other.asked == pytest.approx(2 / 3)
+
+
 def test_the_cell_is_longer_by_two_openings():
     cell = twin("zigzag")
     facts = cell.report.facts
@@ -143,7 +182,14 @@ REFUSED = [
     (lambda: FlipSettings(lines=("diagonal",)), "lines"),
     (lambda: FlipSettings(cuts=0), "cuts"),
     (lambda: FlipSettings(rank=-1), "rank"),
-    (lambda: FlipSettings(opening_step_A=0.0), "positive step"),
+    (lambda: FlipSettings(opening_step_A=0.0), "opening_step_A"),
+    (lambda: FlipSettings(opening_step_A=1e-4), "opening_step_A"),
+    (lambda: FlipSettings(shifts=48, cuts=48), "boundaries for each line"),
+    (lambda: FlipSettings(oxygen_oxygen_A=-1.0), "oxygen_oxygen_A"),
+    (lambda: FlipSettings(metal_metal_A=float("nan")), "metal_metal_A"),
+    (lambda: FlipSettings(lines=None), "lines"),
+    (lambda: FlipSettings(twin=1), "twin"),
+    (lambda: build.lateral_flip(block("P2"), block("O3"), search_settings={"rank": 1}), "search_settings is a dict"),
 ]
 
 

@@ -37,6 +37,13 @@ def block(phase, content=0.6, **changes):
     return Block(phase, GALLERIES[phase], heights=HEIGHTS, metals={"Mn": 1.0}, content=content, **changes)
 
 
+def honeycomb(centres, repeats, **changes):
+    """Ni on the honeycomb centres of O3 | P3 along a zigzag line."""
+    common = {"metals": {"Ni": 1 / 3, "Mn": 2 / 3}, "content": 0.6, "heights": HEIGHTS, "centres": centres}
+    blocks = (Block(phase, 3, arrangement="honeycomb", **common, **changes) for phase in ("O3", "P3"))
+    return build.lateral(*blocks, "zigzag", (22.0, 22.0), 0, LateralSettings(repeats=repeats))
+
+
 def joined(left, right, line="armchair", mode="minedge", width=8.0, **changes):
     settings = LateralSettings(mode=mode, width_A=width, repeats=1)
     lengths = changes.pop("lengths_A", (30.0, 30.0))
@@ -200,6 +207,45 @@ def test_lists_per_gallery_follow_the_slabs():
         ]
 
 
+@pytest.mark.parametrize("sites", ["auto", "e", "f", "mixed"])
+@pytest.mark.parametrize(("phase", "line"), [("P2", "armchair"), ("P2", "zigzag"), ("P3", "armchair")])
+def test_a_boundary_between_compositions_alone_costs_no_site(phase, line, sites):
+    """Nothing moves, so every gallery is as full as in the bulk, whichever kind of site it takes."""
+    sites = {"e": "lower", "f": "upper"}.get(sites, sites) if phase == "P3" else sites
+    left = Block(phase, GALLERIES[phase], heights=HEIGHTS, metals={"Mn": 1.0}, sites=sites)
+    cell = joined(left, replace(left, metals={"Co": 1.0}), line, lengths_A=(25.0, 25.0))
+    facts = cell.report.facts
+    assert facts["slabs_moved"] == facts["left_ions_missing"] == facts["right_ions_missing"] == 0
+    assert (cell.structure.numbers == 11).sum() == facts["left_metals"] + facts["right_metals"]
+
+
+def test_a_rounded_content_is_told():
+    cell = joined(block("P2", 0.235), block("O2", 0.5), lengths_A=(15.0, 15.0))
+    content = next(s for s in cell.report.regions[0].shares if s.role == "alkali")
+    metals = cell.report.facts["left_metals"]
+    assert (content.asked, content.reached) == (0.235, pytest.approx(math.floor(0.235 * metals + 0.5) / metals))
+    assert any("where 0.2350 was asked" in text for text in cell.report.warnings)
+
+
+@pytest.mark.parametrize(("centres", "turn"), [((0, 0, 0), 0), ((0, 1, 2), 1), ((0, 2, 1), 2)])
+def test_honeycomb_centres_are_taken_in_both_domains(centres, turn):
+    """The wave (b1 + b2) / 3 of the centres has unit size in every slab and turns by 120 degrees per step of centre."""
+    s = honeycomb(centres, 3).structure
+    wave = 4 * np.pi / (3 * 2.88) * np.array([np.cos(np.pi / 3), np.sin(np.pi / 3)])
+    for side in (0, 1):
+        start = s.positions[(s.tags["block"] == side) & (s.layers == 0) & (s.numbers == 28), 1]
+        middle = 0.5 * (start.min() + start.max())
+        means = []
+        for j in range(3):
+            mine = (s.layers == j) & (s.numbers == 28) & (s.tags["block"] == side)
+            mine &= np.abs(s.positions[:, 1] - middle) < 4.0
+            assert mine.sum() >= 3
+            means.append(np.exp(1j * s.positions[mine][:, :2] @ wave).mean())
+        assert np.allclose(np.abs(means), 1.0, atol=0.01)
+        steps = np.angle(np.array(means[1:]) / means[:-1]) / (2 * np.pi / 3)
+        assert np.allclose((steps - turn + 1.5) % 3 - 1.5, 0.0, atol=0.05)
+
+
 def test_short_domains_are_flagged():
     texts = joined(block("P2"), block("O2"), lengths_A=(20.0, 30.0)).report.warnings
     assert any("25" in text for text in texts)
@@ -219,6 +265,19 @@ REFUSED = [
     (lambda: LateralSettings(width_A=0.0), "width_A"),
     (lambda: LateralSettings(strain="elastic"), "strain"),
     (lambda: LateralSettings(repeats=0), "repeats"),
+    (lambda: LateralSettings(repeats=True), "repeats"),
+    (lambda: LateralSettings(width_A="8"), "width_A"),
+    (lambda: LateralSettings(max_strain_percent=float("nan")), "max_strain_percent"),
+    (lambda: LateralSettings(max_c_strain_percent=float("nan")), "max_c_strain_percent"),
+    (lambda: LateralSettings(limits=build.Limits(oxygen_oxygen_A=float("nan"))), "oxygen_oxygen_A"),
+    (lambda: joined(block("P2"), block("O2"), lengths_A="30"), "lengths_A"),
+    (lambda: joined(block("P2"), block("O2"), lengths_A=(30.0, float("nan"))), "lengths_A"),
+    (lambda: joined(block("P2"), None), "Block"),
+    (lambda: build.lateral(block("P2"), block("O2"), settings={"width_A": 8.0}), "settings is a dict"),
+    (lambda: joined(block("P2"), block("P2")), "no slab moves"),
+    (lambda: joined(block("P2", 0.01), block("O2")), "less than one Na"),
+    (lambda: joined(block("P2", (0.6, 0.01)), block("O2")), "less than one Na"),
+    (lambda: honeycomb((0, 0, 0), 2), "whole honeycomb cells"),
 ]
 
 

@@ -12,6 +12,7 @@ from simkit.build import Block, Heights, classify
 from simkit.build.composition import Composition
 from simkit.build.tunnel import (
     RECOMMENDED,
+    Clearance,
     Contact,
     InterfaceSettings,
     TunnelBlock,
@@ -19,8 +20,9 @@ from simkit.build.tunnel import (
     tunnel_bulk,
     tunnel_interface,
 )
-from simkit.build.tunnel.parts import layered_part, metal_shells, tunnel_part
+from simkit.build.tunnel.parts import layered_part
 from simkit.errors import InputError
+from simkit.kernels.pair_search import find_pairs
 
 HEIGHTS = Heights(2.88, 1.93, {"P2": 3.645, "P3": 3.6, "O3": 3.2})
 P2 = Block("P2", 2, metals={"Mn": 1.0}, content=2 / 3, heights=HEIGHTS)
@@ -32,6 +34,18 @@ def shortest(structure, first, second):
     i, j, d = neighbor_list("ijd", atoms, 3.0)
     symbols = np.array(structure.symbols)
     return d[(symbols[i] == first) & (symbols[j] == second)].min()
+
+
+def metal_shells(structure):
+    """Sorted metal-metal distances up to 3.6 A of every metal, by its tag: how polyhedra share edges and corners."""
+    site = structure.tags["site"].astype(str)
+    metals = np.flatnonzero(np.isin(site, ("TM", "TM5")))
+    points = structure.positions[metals]
+    pairs = find_pairs(points, points, structure.cell, 3.6)
+    shells = {"TM": [], "TM5": []}
+    for k, atom in enumerate(metals):
+        shells[site[atom]].append(np.sort(pairs.distance[pairs.point == k]))
+    return shells
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +97,8 @@ def test_layered_part_reads_back(cells, plane):
 
 
 def test_interior_of_the_tunnel_part_is_the_tunnel_phase(cells):
-    own, bulk = metal_shells(tunnel_part(cells["140|0001"])), metal_shells(tunnel_bulk(repeats=(1, 1, 1)).structure)
+    s = cells["140|0001"].structure
+    own, bulk = metal_shells(s.take(s.tags["block"] == 1)), metal_shells(tunnel_bulk(repeats=(1, 1, 1)).structure)
     for site in ("TM", "TM5"):
         assert own[site]
         for shell in own[site]:
@@ -120,7 +135,9 @@ def test_sodium_in_the_voids_lowers_the_valence():
     filled = tunnel_interface(P2, SMALL, settings=InterfaceSettings(oxygen="sodium"))
     ions = filled.report.facts["interface_ions"]
     metals = plain.report.facts["layered_metals"] + plain.report.facts["tunnel_metals"]
-    assert 4 <= ions <= 2 * plain.report.facts["spare_anions"]
+    assert plain.report.facts["spare_anions"] == 10
+    # counted in this cell; that no more fit is the test below
+    assert ions == 10
     drop = plain.report.facts["mean_valence"] - filled.report.facts["mean_valence"]
     assert drop == pytest.approx(ions / metals)
     assert shortest(filled.structure, "Na", "O") >= 2.26 - 1e-6
@@ -129,6 +146,23 @@ def test_sodium_in_the_voids_lowers_the_valence():
     assert fewer.report.facts["interface_ions"] == 3
     with pytest.raises(InputError, match="ask for at most"):
         tunnel_interface(P2, SMALL, settings=InterfaceSettings(oxygen="sodium", ions=99))
+
+
+def test_no_further_ion_fits_into_an_interface():
+    built = tunnel_interface(P2, SMALL, settings=InterfaceSettings(oxygen="sodium"))
+    s, void = built.structure, built.structure.tags["block"] == 2
+    assert built.report.facts["interface_ions"] < 2 * built.report.facts["spare_anions"]
+    points = np.random.default_rng((7,)).random((60_000, 3)) @ s.cell
+    # 0.3 A beyond the least distances: half the diagonal of the 0.35 A grid on which voids are looked for
+    for mine, least in ((s.numbers == 25, 2.7), (s.numbers == 8, 2.26), (s.numbers == 11, 2.65)):
+        points = np.delete(points, find_pairs(points, s.positions[mine], s.cell, least + 0.3).point, axis=0)
+    sides = [find_pairs(points, s.positions[(s.numbers == 8) & (s.tags["block"] == k)], s.cell, 3.0) for k in (0, 1)]
+    near = [np.bincount(pairs.point, minlength=len(points)) for pairs in sides]
+    assert not ((near[0] > 0) & (near[1] > 0) & (near[0] + near[1] >= 5)).any()
+    # each ion that is there touches both blocks
+    for k in (0, 1):
+        oxygen = s.positions[(s.numbers == 8) & (s.tags["block"] == k)]
+        assert (np.bincount(find_pairs(s.positions[void], oxygen, s.cell, 3.0).point, minlength=void.sum()) > 0).all()
 
 
 def test_longer_chains_repeat_the_same_blocks():
@@ -212,9 +246,14 @@ def test_strain_modes():
         ({"plane": "240|0001"}, "common factor"),
         ({"settings": InterfaceSettings(max_strain_percent=0.2)}, r"limit is 0\.2 %"),
         ({"plane": "100|0001", "strain": "fix:0", "settings": InterfaceSettings(periods=(1, 5))}, "would be strained"),
-        ({"strain": "half"}, "use 'equal'"),
+        ({"strain": "half"}, "use one of 'equal'"),
         ({"tunnel": TunnelBlock(2, Composition({"Mn": 1.0}, content=0.7))}, "at most"),
-        ({"tunnel": TunnelBlock(0)}, "at least 1"),
+        ({"plane": "\u00b940|0001"}, "write a tunnel plane hk0"),
+        ({"plane": None}, "write a tunnel plane hk0"),
+        ({"strain": None}, "use one of 'equal'"),
+        ({"tunnel": "tunnel"}, "tunnel is a str"),
+        ({"settings": {"chain": 2}}, "settings is a dict"),
+        ({"tunnel": TunnelBlock(2, Composition({"Mn": 1.0}, content=0.01))}, r"less than one ion among \d\d metals"),
     ],
 )
 def test_bad_requests_say_what_to_do(arguments, message):
@@ -232,3 +271,91 @@ def test_extra_opening_is_added():
     near = tunnel_interface(P2, SMALL)
     far = tunnel_interface(P2, SMALL, settings=InterfaceSettings(contact=Contact(extra_A=(0.5, 0.25))))
     assert far.structure.cell[2, 2] - near.structure.cell[2, 2] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("layered", [None, [], ["P2"], "P2"])
+def test_what_is_no_block_is_refused(layered):
+    with pytest.raises(InputError, match="Block\\('P2', 4\\)"):
+        tunnel_interface(layered, SMALL)
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: TunnelBlock(0), "layers of the tunnel block = 0"),
+        (lambda: TunnelBlock(1.5), "layers of the tunnel block = 1.5"),
+        (lambda: TunnelBlock(composition=None), "composition is a NoneType"),
+        (lambda: TunnelBlock(composition={"Mn": 1.0}), "composition is a dict"),
+        (lambda: InterfaceSettings(max_strain_percent=NAN), "max_strain_percent = nan"),
+        (lambda: InterfaceSettings(max_misfit_percent=NAN), "max_misfit_percent = nan"),
+        (lambda: InterfaceSettings(oxygen="sodium", ions=2.5), "ions = 2.5"),
+        (lambda: InterfaceSettings(oxygen="sodium", ions="x"), "ions = 'x'"),
+        (lambda: InterfaceSettings(ions=3), "needs oxygen='sodium'"),
+        (lambda: InterfaceSettings(chain=True), "chain = True"),
+        (lambda: InterfaceSettings(periods=3), "periods is a int"),
+        (lambda: InterfaceSettings(periods=(1,)), "periods has 1 numbers"),
+        (lambda: InterfaceSettings(contact=None), "contact is a NoneType"),
+        (lambda: InterfaceSettings(constants=({"C11": 200.0, "C12": 80.0, "C13": 40.0, "C33": 150.0},)), "1 tables"),
+        (lambda: Contact(grid=(0, 4)), r"grid\[0\] = 0"),
+        (lambda: Contact(grid="ab"), "grid is a str"),
+        (lambda: Contact(extra_A=(-50.0, 0.0)), r"extra_A\[0\] = -50"),
+        (lambda: Contact(extra_A=(NAN, 0.0)), r"extra_A\[0\] = nan"),
+        (lambda: Clearance(oxygen_oxygen_A=NAN), "oxygen_oxygen_A = nan"),
+        (lambda: Clearance(metal_metal_A=-1.0), "metal_metal_A = -1"),
+    ],
+)
+def test_records_refuse_what_switches_checks_off(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
+
+
+def test_a_published_cell_sets_the_layered_lattice():
+    cell = (2.92, 2.92, 11.3, 90.0, 90.0, 120.0)
+    built = tunnel_interface(Block("P2", 2, metals={"Mn": 1.0}, content=2 / 3, cell=cell), SMALL, strain="fix:0")
+    # "fix:0" leaves the layered block at its own parameter
+    assert built.structure.cell[0, 0] == pytest.approx(2.92)
+
+
+@pytest.mark.parametrize("block", [Block("P'2", 2, metals={"Mn": 1.0}, content=2 / 3), Block("O'3", 3)])
+def test_distorted_phases_are_refused_beside_a_tunnel(block):
+    with pytest.raises(InputError, match="distorted in plane"):
+        tunnel_interface(block, SMALL)
+
+
+def test_centres_of_a_honeycomb_are_refused_beside_a_tunnel():
+    table = {"Ni": 1 / 3, "Mn": 2 / 3}
+    block = Block("P2", 2, metals=table, content=2 / 3, arrangement="honeycomb", centres=0, heights=HEIGHTS)
+    with pytest.raises(InputError, match="leave centres out"):
+        tunnel_interface(block, SMALL)
+
+
+@pytest.mark.parametrize("plane", RECOMMENDED)
+@pytest.mark.parametrize("oxygen", ["keep", "sodium"])
+def test_oxygen_that_nothing_balances_is_told(plane, oxygen):
+    facts_of = tunnel_interface(P2, SMALL, plane, settings=InterfaceSettings(oxygen=oxygen)).report
+    facts, counts = facts_of.facts, facts_of.counts
+    wanted, ions = 2 * facts["spare_anions"], facts["interface_ions"]
+    assert ions <= wanted and (ions == 0) == (oxygen == "keep" or wanted == 0)
+    told = [text for text in facts_of.warnings if "beyond two per metal" in text]
+    assert len(told) == (ions < wanted)
+    # neutral metals beside no spare oxygen: 4 less the ions of the two blocks per metal
+    balanced = 4.0 - (facts["layered_ions"] + facts["tunnel_ions"]) / counts["Mn"]
+    for text in told:
+        assert f"ask for {wanted} alkali ions" in text and f"{ions} are there" in text
+        assert f"mean valence {facts['mean_valence']:.2f} instead of {balanced:.2f}" in text
+
+
+def test_the_content_asked_of_the_tunnels_is_compared_with_the_count():
+    built = tunnel_interface(P2, TunnelBlock(2, Composition({"Mn": 1.0}, content=0.2)))
+    facts = built.report.facts
+    reached = facts["tunnel_ions"] / facts["tunnel_metals"]
+    share = next(s for s in built.report.regions[1].shares if s.role == "alkali")
+    assert (share.asked, share.reached) == (pytest.approx(0.2), pytest.approx(reached))
+
+
+def test_galleries_are_read_back_and_reported(cells):
+    assert cells["140|0001"].report.facts["layered_galleries"] == "P2 P2"
+    assert set(cells["140|1-100"].report.facts["layered_galleries"].split()) == {"P2"}

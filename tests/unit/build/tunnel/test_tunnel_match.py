@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from simkit.build.tunnel import MatchSearch, TunnelLattice, match_table, tunnel_matches
+from simkit.build import Block, Composition, Search, tunnel_interface
+from simkit.build.tunnel import MatchSearch, TunnelBlock, TunnelLattice, match_table, tunnel_matches
 from simkit.build.tunnel.match import periods_for, plane_name
-from simkit.build.tunnel.zsl import zsl_table
 from simkit.errors import InputError
 
 LATTICE = TunnelLattice(9.08, 26.40, 2.84)
@@ -54,7 +54,7 @@ def test_pymatgen_finds_the_same_cells(case):
         "tunnel": (LATTICE.cell, P2, [(1, 4, 0), (0, 1, 0), (2, 3, 0)], [(0, 0, 1)], MatchSearch(175.0, 1.6)),
         "coating": (P2, fcc, [(0, 0, 1)], [(1, 1, 1), (1, 1, 0)], MatchSearch(120.0, 3.0)),
     }[case]
-    own, theirs = match_table(*arguments), zsl_table(*arguments)
+    own, theirs = match_table(*arguments), match_table(*arguments, method="zsl")
     key = [(m.plane_a, m.plane_b, round(m.area_A2, 2), *np.round(m.strain_percent, 2)) for m in own]
     assert set((m.plane_a, m.plane_b, round(m.area_A2, 2), *np.round(m.strain_percent, 2)) for m in theirs) <= set(key)
     assert len(theirs) >= 4
@@ -79,3 +79,58 @@ def test_periods_or_the_best_that_was_found():
     assert periods_for(44.9, np.sqrt(3) * 2.88, 1.0)[:2] == (1, 9)
     with pytest.raises(InputError, match=r"still miss by [+-]\d+\.\d+ %, the limit is 0\.0001 %"):
         periods_for(1.0, np.sqrt(2.0), 1e-4)
+
+
+def test_one_match_for_each_area():
+    found = tunnel_matches(2.88, 11.1, search=Search(max_area_A2=260.0, max_misfit_percent=12.0))
+    keys = [(m.tunnel, m.layered, m.periods[0]) for m in found]
+    assert len(set(keys)) == len(keys)
+    best = {}
+    for m in found:
+        # a larger cell is listed only where it fits better
+        assert abs(m.across_percent) < best.get((m.tunnel, m.layered), np.inf)
+        best[m.tunnel, m.layered] = abs(m.across_percent)
+
+
+@pytest.mark.parametrize("match", [m for m in tunnel_matches(2.88, 11.1) if m.area_A2 < 160.0])
+def test_buildable_says_what_the_builder_takes(match):
+    block = Block("P2", 2, metals={"Mn": 1.0}, content=2 / 3)
+    # thin blocks lose some of their ion sites at the cuts
+    tunnel = TunnelBlock(composition=Composition({"Mn": 1.0}, content=0.4))
+    plane = f"{match.tunnel}|{match.layered}"
+    if match.buildable:
+        assert tunnel_interface(block, tunnel, plane).recipe["plane"] == plane
+    else:
+        with pytest.raises(InputError, match="0001 or 1-100"):
+            tunnel_interface(block, tunnel, plane)
+
+
+NAN = float("nan")
+CUBE = 4.0 * np.eye(3)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: tunnel_matches("a", 11.0), "a_A = 'a'"),
+        (lambda: tunnel_matches(2.88, NAN), "c_A = nan"),
+        (lambda: tunnel_matches(2.88, 11.0, search=7), "search is a int"),
+        (lambda: Search(max_area_A2=NAN), "max_area_A2 = nan"),
+        (lambda: Search(max_index=2.5), "max_index = 2.5"),
+        (lambda: Search(max_index=12), "from 1 to 9"),
+        (lambda: MatchSearch("x"), "max_area_A2 = 'x'"),
+        (lambda: MatchSearch(max_strain_percent=NAN), "max_strain_percent = nan"),
+        (lambda: match_table(None, CUBE), "cell a is None"),
+        (lambda: match_table(CUBE, np.eye(2)), "cell b is"),
+        (lambda: match_table(np.zeros((3, 3)), CUBE), "singular"),
+        (lambda: match_table(CUBE, np.diag([3.0, 3.0, -3.0])), "left-handed"),
+        (lambda: match_table(CUBE, CUBE, []), "planes_a holds no plane"),
+        (lambda: match_table(CUBE, CUBE, planes_b=[(1, 0)]), r"planes_b\[0\] has 2 indices"),
+        (lambda: match_table(CUBE, CUBE, [(0.5, 0, 1)]), r"planes_a\[0\]\[0\] = 0.5"),
+        (lambda: match_table(CUBE, CUBE, ["abc"]), "planes_a"),
+        (lambda: match_table(CUBE, CUBE, method="magic"), "allowed: supercells, zsl|did you mean"),
+    ],
+)
+def test_bad_searches_are_refused(make, message):
+    with pytest.raises(InputError, match=message):
+        make()

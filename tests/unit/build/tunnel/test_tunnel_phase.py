@@ -76,3 +76,42 @@ def test_too_much_sodium_is_refused_with_the_most_that_fits():
 def test_lattice_of_another_material_is_refused():
     with pytest.raises(InputError, match=r"about 26\.42 A"):
         TunnelLattice(b_A=2.6)
+
+
+def test_content_is_compared_with_the_request():
+    built = tunnel_bulk(Composition({"Mn": 1.0}, content=0.24), (1, 1, 1))
+    share = next(s for s in built.report.regions[0].shares if s.role == "alkali")
+    assert (share.asked, share.reached) == (0.24, pytest.approx(4 / 18))
+    assert any("0.2222 where 0.2400 was asked" in text for text in built.report.warnings)
+    assert not any("was asked" in text for text in tunnel_bulk(repeats=(1, 1, 1)).report.warnings)
+
+
+def test_less_than_one_ion_is_refused_with_the_nearest():
+    with pytest.raises(InputError, match=r"less than one ion among 18 metals; the nearest .* are 0 and 0\.05556"):
+        tunnel_bulk(Composition({"Mn": 1.0}, content=0.02), (1, 1, 1))
+
+
+@pytest.mark.parametrize("repeats", [(0, 1, 1), (-1, 1, 3), (1, 1), (1, 1, 1.5), "113", None])
+def test_repeats_are_three_whole_numbers(repeats):
+    with pytest.raises(InputError, match="repeats"):
+        tunnel_bulk(repeats=repeats)
+
+
+@pytest.mark.parametrize(
+    ("composition", "message"),
+    [
+        ({"Mn": 1.0}, "composition is a dict"),
+        (Composition({"Mn": 1.0}, content=0.4, sites="e"), "allowed: auto, mixed"),
+        (Composition({"Mn": 1.0}, content=0.4, tetrahedral={"Mn": 1.0}), "no tetrahedral sites"),
+        (Composition([{"Mn": 1.0}, {"Ti": 1.0}], content=0.4), "one table of metals"),
+    ],
+)
+def test_what_tunnels_lack_is_refused(composition, message):
+    with pytest.raises(InputError, match=message):
+        tunnel_bulk(composition)
+
+
+@pytest.mark.parametrize("a_A", ["a", float("nan"), None])
+def test_a_lattice_is_made_of_numbers(a_A):
+    with pytest.raises(InputError, match="a_A"):
+        TunnelLattice(a_A)
