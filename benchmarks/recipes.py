@@ -3,7 +3,8 @@
     python benchmarks/recipes.py [--out FOLDER] [--device cpu] [NAME ...]
 
 Writes FOLDER/NAME/ as `simkit build NAME --relax` does, and FOLDER/table.md after every recipe, so that an interrupted
-run keeps its rows; folders that exist already are read, not computed again.
+run keeps its rows; folders of finished recipes are read, not computed again. A recipe that fails has the reason in its
+row, and the run goes on.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import time
 from pathlib import Path
 
 from simkit import io, potential
-from simkit.errors import SimkitError
 from simkit.workflows import building, settling
 
 HEAD = (
@@ -34,6 +34,7 @@ def main() -> int:
     asked = parser.parse_args()
     loaded = potential.load(asked.potential, device=asked.device)
     rows, good = [], True
+    asked.out.mkdir(parents=True, exist_ok=True)
     for name in asked.names or building.recipes():
         facts = _facts(asked.out / name, name, loaded)
         good = good and facts["good"]
@@ -48,20 +49,26 @@ def _facts(folder: Path, name: str, loaded: potential.Potential) -> dict:
     done = folder / "relaxation.json"
     if done.exists():
         return json.loads(done.read_text(encoding="utf-8"))
-    start = time.perf_counter()
+    facts: dict = {}
     try:
-        cell = building.run(*building.load(name))
-    except SimkitError as error:
-        return {"good": False, "status": f"not built: {error}"}
-    built_s = time.perf_counter() - start
+        _compute(folder, name, loaded, facts)
+    except Exception as error:  # one recipe that breaks must not take the others with it
+        reason = " ".join(str(error).split()).replace("|", "/")
+        return {**facts, "good": False, "status": f"failed, {type(error).__name__}: {reason}"}
+    io.write_atomic(done, io.json_bytes(facts))
+    return facts
+
+
+def _compute(folder: Path, name: str, loaded: potential.Potential, facts: dict) -> None:
+    """Build, write, relax and write one recipe; `facts` fill up on the way, so that a failure keeps those it had."""
+    start = time.perf_counter()
+    cell = building.run(*building.load(name))
+    facts |= {"atoms": len(cell.structure), "build_s": time.perf_counter() - start}
     building.write(folder, cell)
     start = time.perf_counter()
     result = settling.run(cell, loaded)
-    facts = {**result.to_dict(), "good": result.good, "atoms": len(cell.structure), "build_s": built_s}
-    facts["relax_s"] = time.perf_counter() - start
+    facts |= {**result.to_dict(), "good": result.good, "relax_s": time.perf_counter() - start}
     settling.write(folder, cell, result)
-    io.write_atomic(done, json.dumps(facts, indent=2).encode())
-    return facts
 
 
 def _row(name: str, facts: dict) -> str:

@@ -17,7 +17,6 @@ from simkit import build, io, plot
 from simkit.config import checked, read_toml, with_overrides
 from simkit.errors import InputError, nearest
 from simkit.io.record import versions
-from simkit.io.rundir import RunDirectory
 from simkit.structure import Structure
 from simkit.workflows import figures, formulas, study
 from simkit.workflows.structures import KINDS, Built, Request, kind_of
@@ -76,17 +75,17 @@ def run(name: str, request: Any) -> Cell:
 
 
 def provenance(cell: Cell, stage: str = "built") -> dict[str, str | int]:
-    """What every file of a cell says of its origin: recipe, kind, seed, strains, simkit, hash of the recipe."""
+    """What every file of a cell says of its origin: recipe, kind, seed, simkit, hash of the recipe, stage, strains."""
     recipe = cell.built.recipe
     text = json.dumps(recipe, sort_keys=True, separators=(",", ":"))
     return {
         "recipe": cell.name,
         "kind": str(recipe.get("kind", "stack")),
         "seed": int(cell.request.seed),
-        "strains": strains(cell.built) or "none",
         "simkit": versions()["simkit"],
         "recipe_sha256": hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS],
         "stage": stage,
+        "strains": strains(cell.built) or "none",
     }
 
 
@@ -104,23 +103,35 @@ def _plainly(key: str) -> str:
 
 
 def write(folder: Path, cell: Cell) -> None:
-    """Write a built cell: every structure format, picture, report as text and JSON, and the recipe it rebuilds from."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_structures(folder, "cell", cell.structure, provenance(cell))
-    picture = figures.cell(cell.structure, cell.request.name)
-    io.write_atomic(folder / "cell.png", plot.png_bytes(picture))
-    io.write_atomic(folder / "report.txt", (text(cell) + "\n").encode())
-    files = RunDirectory(folder, "")
-    files.write_json("report.json", {"provenance": provenance(cell), **cell.built.report.to_dict()})
-    files.write_json("recipe.json", cell.built.recipe)
+    """Write a built cell: every structure format, picture, report as text and JSON, and the recipe it rebuilds from.
+
+    Everything is composed before the folder is made, so that a cell that cannot be written leaves nothing behind.
+    """
+    report = {"provenance": provenance(cell), **cell.built.report.to_dict()}
+    files = {
+        **structure_files("cell", cell.structure, provenance(cell)),
+        "cell.png": plot.png_bytes(figures.cell(cell.structure, cell.request.name)),
+        "report.txt": (text(cell) + "\n").encode(),
+        "report.json": io.json_bytes(report),
+        "recipe.json": io.json_bytes(cell.built.recipe),
+    }
+    write_files(folder, files)
 
 
-def write_structures(folder: Path, stem: str, structure: Structure, facts: Mapping[str, Any]) -> None:
+def structure_files(stem: str, structure: Structure, facts: Mapping[str, Any]) -> dict[str, bytes]:
     """One structure as extended XYZ, CIF, LAMMPS data and POSCAR (there grouped by element, as VASP wants it)."""
-    for ending in FORMATS:
-        io.write(folder / f"{stem}.{ending}", structure, facts)
+    files = {name: io.text(name, structure, facts) for name in (f"{stem}.{ending}" for ending in FORMATS)}
     grouped = structure.take(np.argsort(structure.symbols, kind="stable"))
-    io.write(folder / ("POSCAR" if stem == "cell" else f"{stem}.POSCAR.vasp"), grouped, facts)
+    name = "POSCAR" if stem == "cell" else f"{stem}.POSCAR.vasp"
+    files[name] = io.text(name, grouped, facts)
+    return {name: content.encode() for name, content in files.items()}
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write composed files into a folder, which is made where it is missing; each of them atomically."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        io.write_atomic(folder / name, content)
 
 
 def text(cell: Cell) -> str:
@@ -132,5 +143,8 @@ def text(cell: Cell) -> str:
     if about.formula:
         reached = formulas.text(formulas.composition(cell.structure, about.per))
         lines.append(f"composition per {about.per}: asked {about.formula}, built {reached}")
+    for phase, asked in about.regions.items():
+        reached = formulas.text(formulas.composition(formulas.of_phase(cell.structure, phase), "metals"))
+        lines.append(f"composition of {phase} per metal: asked {asked}, built {reached}")
     lines += [f"{key} {value}" for key, value in provenance(cell).items() if key in ("simkit", "recipe_sha256")]
     return "\n".join([*lines, "", cell.built.report.text()])

@@ -34,7 +34,7 @@ def phase_names(config: StackConfig) -> list[str]:
     for k, kind in enumerate(kinds):
         same = [j for j, other in enumerate(kinds[:k]) if other == kind]
         twins = {names[j] for j in range(k) if kinds[j].phase == kind.phase}
-        names.append(names[same[0]] if same else kind.phase + (f" ({len(twins) + 1})" if twins else ""))
+        names.append(names[same[0]] if same else kind.phase + (f"({len(twins) + 1})" if twins else ""))
     return names
 
 
@@ -85,9 +85,10 @@ def area_A2(structure: Structure) -> float:
 def _alone(block: build.Block) -> build.Block:
     names = block.gap_names[: block.period]
     content = block.content if isinstance(block.content, float) else float(np.mean(block.content))
+    metals = block.metals if isinstance(block.metals, Mapping) else block.composition.mean_metals
     for gaps in range(max(2, len(names)), max(LARGEST_PHASE_CELL, 6 * len(names)) + 1):
         if gaps % len(names) == 0 and _closes(names * (gaps // len(names))):
-            return replace(block, gaps=gaps, content=content)
+            return replace(block, gaps=gaps, metals=metals, content=content)
     raise InputError(f"no cell of phase {block.phase} of up to {LARGEST_PHASE_CELL} galleries closes without shear.")
 
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from simkit import build, io
 from simkit.config import Section
+from simkit.errors import InputError
 from simkit.workflows.records import made, section_of
 from simkit.workflows.regions import BlockConfig, CompositionConfig, DomainConfig, Part, PhaseConfig
 
@@ -82,9 +83,10 @@ class DomainsConfig(Section):
 
     def built(self, seed: int) -> build.Composite:
         """The checked cell."""
-        domains = [domain.domain(self.matrix.gaps) for domain in self.domains]
+        matrix = self.matrix.block()
+        domains = [domain.domain(matrix.gaps) for domain in self.domains]
         settings = made(self.settings, build.DomainSettings)
-        return build.domains(self.matrix.block(), domains, self.repeats, seed, settings)
+        return build.domains(matrix, domains, self.repeats, seed, settings)
 
 
 class CoreShellConfig(Section):
@@ -131,6 +133,11 @@ class ParticleConfig(Section):
 
     def _source(self, seed: int) -> build.Model | build.Composite:
         blocks = [block.block() for block in self.blocks]
+        if self.domains and len(blocks) > 1:
+            raise InputError(
+                f"a particle with domains has one block, their matrix, and {len(blocks)} are given; leave out either "
+                "the domains or all blocks but one."
+            )
         if self.domains:
             inner = [domain.domain(blocks[0].gaps) for domain in self.domains]
             return build.domains(blocks[0], inner, self.repeats, seed)

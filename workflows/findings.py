@@ -64,10 +64,10 @@ class Findings:
 
 
 def foreign_galleries(phase: str, structure: Structure) -> list[str]:
-    """Galleries of a structure that do not belong to a phase, by the name it has in a study ("P2", "P2 (2)").
+    """Galleries of a structure that do not belong to a phase, by the name it has in a study ("P2", "P2(2)").
 
     A phase that a block made up by a pattern of its own may hold any gallery.
     """
-    pattern = set(build.PHASES.get(phase.split(" ")[0], RULES))
+    pattern = set(build.PHASES.get(phase.split("(")[0], RULES))
     pattern |= {"O2u", "O2l"} if pattern & {"O2u", "O2l"} else set()
     return sorted(set(build.classify(structure).stack.gaps()) - pattern)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+import numpy as np
+
 from simkit import build
 from simkit.errors import InputError
 from simkit.structure import Structure
@@ -47,6 +49,14 @@ def misses(structure: Structure, formula: str, per: str = "anions", within: floa
         if symbol in {*known, *asked} - ({*ANIONS} if per == "metals" else set())
         and abs(asked.get(symbol, 0.0) - built.get(symbol, 0.0)) > allowed
     ]
+
+
+def of_phase(structure: Structure, phase: str) -> Structure:
+    """The atoms of one phase of a built cell. Raises InputError where it has none."""
+    mine = np.flatnonzero(structure.tags["phase"] == phase)
+    if not len(mine):
+        raise InputError(f"the cell has no phase {phase!r}; it has {', '.join(sorted(set(structure.tags['phase'])))}.")
+    return structure.take(mine)
 
 
 def _rank(symbol: str) -> int:

@@ -81,7 +81,7 @@ def entry(cell: Cell) -> str:
     reached = formulas.text(formulas.composition(cell.structure))
     lines = [
         f"**{request.name}**, {len(cell.structure)} atoms, phases {phases(request)}, kind `{request.structure.kind}`.",
-        f"Asked {about.formula or 'per phase, see the file'}; built {reached}. "
+        f"Asked {about.formula}; built {reached}. "
         f"Strain: {building.strains(cell.built) or 'none'}. Source: {about.source or 'none, a model cell'}.",
         *(f"- assumed: {sentence}" for sentence in about.assumed),
     ]

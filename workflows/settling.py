@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,12 +69,19 @@ def run(cell: Cell, potential: Potential, hooks: Hooks = QUIET) -> Result:
     return Result(name, outcome, _facts(cell.structure, outcome), checks)
 
 
-def rank(folder: Path, cell: Cell, potential: Potential, count: int, hooks: Hooks = QUIET) -> list[str]:
-    """Energies of the `count` best arrangements of the ions by their Coulomb energy; written into folder/orders.
+def rank(cell: Cell, potential: Potential, count: int, hooks: Hooks = QUIET) -> list[ordering.Ranked]:
+    """The `count` best arrangements of the ions by their Coulomb energy, lowest energy first; nothing is written.
 
-    One line each, lowest energy first. The cell itself stays as its recipe builds it.
+    Raises InputError for a cell without ions and for elements the potential does not know.
     """
-    ranked = ordering.run(ordering.Config(count=count), potential, cell.built, hooks)
+    check_elements(cell.structure.numbers, potential.card)
+    if not (cell.built.scaffold.role[cell.built.atom_of >= 0] == "alkali").any():
+        raise InputError(f"{cell.name} holds no ions ({cell.structure.formula}); --orders has nothing to arrange.")
+    return ordering.run(ordering.Config(count=count), potential, cell.built, hooks)
+
+
+def write_orders(folder: Path, cell: Cell, ranked: Sequence[ordering.Ranked]) -> list[str]:
+    """Write ranked arrangements into folder/orders; one line each. The cell itself stays as its recipe builds it."""
     (folder / "orders").mkdir()
     lines = []
     for k, one in enumerate(ranked):
@@ -88,13 +96,13 @@ def write(folder: Path, cell: Cell, result: Result) -> None:
     """Write the relaxed cell beside the built one, and what changed into the reports."""
     if result.outcome is not None:
         facts = building.provenance(cell, f"relaxed with {result.potential}, {result.outcome.status}")
-        building.write_structures(folder, "relaxed", result.outcome.structure, facts)
+        files = building.structure_files("relaxed", result.outcome.structure, facts)
         picture = figures.cell(result.outcome.structure, f"{cell.request.name}, relaxed")
-        io.write_atomic(folder / "relaxed.png", plot.png_bytes(picture))
+        building.write_files(folder, {**files, "relaxed.png": plot.png_bytes(picture)})
     report = (folder / "report.txt").read_text(encoding="utf-8")
     io.write_atomic(folder / "report.txt", f"{report}\n{result.text()}\n".encode())
-    files = RunDirectory(folder, "")
-    files.write_json("report.json", {**files.read_json("report.json"), "relaxation": result.to_dict()})
+    run = RunDirectory(folder, "")
+    run.write_json("report.json", {**run.read_json("report.json"), "relaxation": result.to_dict()})
 
 
 def _facts(built: Structure, outcome: solve.Outcome) -> dict[str, float | int | str]:

@@ -25,6 +25,7 @@ class About(Section):
     per     what the formula is compared by: "anions" (two of them) or "metals" (one of them), for phases whose ratio
             of metals to anions is not that of the formula
     within  largest difference accepted; 0: one atom of the cell
+    regions formulas of single phases, as { O3 = "NaNi0.5Mn0.5O2" }, compared per metal within one atom of the phase
     atoms   how many atoms the cell has
     """
 
@@ -32,6 +33,7 @@ class About(Section):
     formula: str = ""
     per: Literal["anions", "metals"] = "anions"
     within: float = Field(default=0.0, ge=0)
+    regions: dict[str, str] = Field(default_factory=dict)
     atoms: int = Field(default=0, ge=0)
     source: str = ""
     assumed: list[str] = Field(default_factory=list)
@@ -92,6 +94,6 @@ def kind_of(data: Mapping[str, Any]) -> str:
     """Kind of the [structure] table of a file, "stack" when it names none. Raises InputError for an unknown one."""
     table = data.get("structure", {})
     kind = table.get("kind", "stack") if isinstance(table, Mapping) else "stack"
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise InputError(f"structure.kind = {kind!r} is no kind of cell; {nearest(str(kind), KINDS)}")
     return kind

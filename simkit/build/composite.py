@@ -15,6 +15,7 @@ from simkit.build.check.contacts import KINDS, ROLE_KINDS, Contacts, contacts, s
 from simkit.build.check.coordination import histogram
 from simkit.build.check.limits import Rules
 from simkit.build.check.validation import Subject, Validation, examine
+from simkit.build.fill.entropy import entropy_label, mixing
 from simkit.build.layering import ANIONS
 from simkit.build.occupy import Filled, candidates, occupy
 from simkit.build.scaffold import Scaffold
@@ -31,6 +32,7 @@ class RegionReport:
     """One region: phase, atoms by role and element, fractions asked and reached, formal charges.
 
     charges  None where an element has no valence here
+    entropy_R, entropy_class  configurational entropy of its octahedral metals per metal, in units of R, with its class
     """
 
     region: int
@@ -38,6 +40,8 @@ class RegionReport:
     counts: Mapping[str, Mapping[str, int]]
     shares: tuple[Share, ...]
     charges: Ledger | None
+    entropy_R: float = 0.0
+    entropy_class: str = "low"
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,7 @@ def _regions(subject: Subject, found: Contacts) -> tuple[RegionReport, ...]:
     s, scaffold, atom_of = subject.structure, subject.scaffold, subject.atom_of
     region = np.empty(len(s), dtype=np.int64)
     region[atom_of[atom_of >= 0]] = scaffold.region[atom_of >= 0]
-    asked = shares(s, scaffold, atom_of, subject.rules.contents)
+    asked = shares(s, scaffold, atom_of, subject.rules.contents, subject.rules.amounts)
     known = not without_valence(s)
     symbols = np.array(s.symbols)
     records = []
@@ -172,7 +176,10 @@ def _regions(subject: Subject, found: Contacts) -> tuple[RegionReport, ...]:
             if (mine & (found.kinds == kind)).any()
         }
         charges = ledger(s, found.kinds, f"region {k} ({part.phase})", mine) if known and mine.any() else None
-        records.append(RegionReport(k, part.phase, counts, tuple(x for x in asked if x.region == k), charges))
+        metals = np.array(list(counts.get("metal", {}).values()))
+        entropy = mixing(metals / metals.sum()) if len(metals) else 0.0
+        mine_asked = tuple(x for x in asked if x.region == k)
+        records.append(RegionReport(k, part.phase, counts, mine_asked, charges, entropy, entropy_label(entropy)))
     return tuple(records)
 
 
@@ -181,9 +188,12 @@ def _region_lines(regions: tuple[RegionReport, ...]) -> list[str]:
     for r in regions:
         for role, counts in r.counts.items():
             atoms = " ".join(f"{symbol}:{n}" for symbol, n in counts.items())
-            shares = (s for s in r.shares if s.role == role and (s.symbol or role == "alkali"))
+            shares = (s for s in r.shares if s.role == role)
             told = "  ".join(f"{s.symbol or 'content'} {s.asked:.4f} -> {s.reached:.4f}" for s in shares)
             lines.append(f"{r.region:6d} {r.phase:10s} {role:12s} {atoms}; {told}")
+        if "metal" in r.counts:
+            entropy = f"{r.entropy_R:.3f} R per metal of mixing, {r.entropy_class}"
+            lines.append(f"{r.region:6d} {r.phase:10s} {'entropy':12s} {entropy}")
         if r.charges is not None:
             c = r.charges
             need = "" if c.mean is None else f", metals at {c.mean:+.3f} on average would make it neutral"

@@ -58,17 +58,19 @@ class Composition:
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "metals", _metals(self.metals))
-        if self.alkali not in ALKALI:
+        if not isinstance(self.alkali, str) or self.alkali not in ALKALI:
             raise InputError(f"alkali {self.alkali!r} is not offered; choose one of {', '.join(ALKALI)}.")
         put(self, "content", _contents(self.content))
         put(self, "anions", MappingProxyType(_fractions("anions", self.anions, _require_anion)))
         put(self, "dopants", MappingProxyType(_dopants(self.dopants)))
         if self.alkali in self.dopants:
             raise InputError(f"dopant {self.alkali!r} is the alkali itself; leave it out: it fills the rest.")
+        if not isinstance(self.tetrahedral, Mapping):
+            raise InputError(f"tetrahedral = {self.tetrahedral!r}; give a table of fractions such as {{'Mn': 1.0}}.")
         if self.tetrahedral:
             put(self, "tetrahedral", MappingProxyType(_fractions("tetrahedral", self.tetrahedral, require_dopant)))
         for name, allowed in (("sites", SITE_CHOICES), ("arrangement", ARRANGEMENTS), ("ordering", ORDERINGS)):
-            if getattr(self, name) not in allowed:
+            if not isinstance(getattr(self, name), str) or getattr(self, name) not in allowed:
                 raise InputError(
                     f"{name} {getattr(self, name)!r} is unknown; {nearest(str(getattr(self, name)), allowed)}"
                 )
@@ -140,7 +142,7 @@ def _dopants(table: object) -> dict[str, float]:
 
 def _contents(content: object) -> float | tuple[float, ...]:
     values = [content] if is_number(content) else content
-    if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str):
+    if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str) or not len(values):
         raise InputError(f"content = {content!r}; give a number from 0 to 1, or one per gallery.")
     for value in values:
         if not is_number(value) or not 0 <= value <= 1:

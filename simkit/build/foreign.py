@@ -57,7 +57,8 @@ class Part:
     def __post_init__(self) -> None:
         require_kind("structure", self.structure, Structure, "simkit.io.read('crystal.cif')")
         object.__setattr__(self, "plane", require_plane("plane", self.plane))
-        require_text("phase", self.phase)
+        if require_text("phase", self.phase).split() != [self.phase]:
+            raise InputError(f"phase = {self.phase!r}; a name without a blank is wanted, every atom carries it.")
         object.__setattr__(self, "thickness_A", require_number("thickness_A", self.thickness_A, 1.0, THICKEST_A))
 
 

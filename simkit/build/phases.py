@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -20,6 +21,14 @@ DECORATED: tuple[str, ...] = ("spinel", "rock-salt")
 FACES: tuple[str, ...] = ("K", "M")
 """How a spinel block ends: in a kagome sheet (Na|K, no tetrahedral cation lost), or in a mixed sheet whose outer
 tetrahedra are left out (TM|M), because they would share faces with a full sheet of metals or ions."""
+SITE_GAPS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        **dict.fromkeys(("e", "f"), frozenset({"P2"})),
+        **dict.fromkeys(("lower", "upper"), frozenset({"P3"})),
+        "mixed": frozenset({"P2", "P3", "T2"}),
+    }
+)
+"""Choice of `sites` -> galleries that have such sites."""
 LABEL = 12
 """Longest label of a phase that a pattern makes up, letters."""
 
@@ -88,6 +97,7 @@ class Block:
         _require_decoration(self)
         for name in COMPOSED:
             object.__setattr__(self, name, getattr(checked, name))
+        _require_sites(self)
         for name, what, one in (("content", "galleries", "one number"), ("metals", "slabs", "one table")):
             values = getattr(self, name)
             if isinstance(values, tuple) and len(values) != self.gaps:
@@ -187,6 +197,26 @@ def _require_decoration(block: Block) -> None:
         )
 
 
+def _require_sites(block: Block) -> None:
+    """Raise InputError for words about ions that nothing in the galleries of the block could follow."""
+    decorated = block.phase in DECORATED
+    gaps = set() if decorated else set(block.pattern or PHASES[block.phase])
+    needed = SITE_GAPS.get(block.sites, frozenset())
+    if needed and not needed & gaps:
+        held = "metals between its slabs" if decorated else f"{', '.join(sorted(gaps))} galleries"
+        raise InputError(
+            f"sites = {block.sites!r} in block {block.phase}, which has {held}; 'e' and 'f' choose in P2 galleries, "
+            "'lower' and 'upper' in P3, 'mixed' in P2, P3 and T2: leave it 'auto'."
+        )
+    if decorated and block.dopants:
+        raise InputError(f"dopants in block {block.phase}, which has no alkali ions to replace; leave them out.")
+    if block.phase == "rock-salt" and block.content not in (0.0, 1.0):
+        raise InputError(
+            f"content = {block.content!r} in block rock-salt, whose octahedra all hold metals; leave it out, and put "
+            "alkali among its metals, as metals={'Li': 0.3, 'Ni': 0.7}."
+        )
+
+
 def _one_of(value: object, count: int) -> bool:
     return is_number(value) and value in range(count)
 
@@ -200,8 +230,10 @@ def _pattern(phase: str, gaps: int, pattern: object) -> tuple[str, ...] | None:
             raise InputError(f"phase {phase!r} is unknown; {nearest(str(phase), PHASES)}, {remedy}.")
         _require_multiple(phase, gaps)
         return None
-    if not isinstance(phase, str) or not 0 < len(phase) <= LABEL or phase in DECORATED:
-        raise InputError(f"phase {phase!r} with a pattern; give a label of 1 to {LABEL} letters of your own.")
+    if not isinstance(phase, str) or not 0 < len(phase) <= LABEL or phase in DECORATED or phase.split() != [phase]:
+        raise InputError(
+            f"phase {phase!r} with a pattern; give a label of your own, 1 to {LABEL} letters without a blank."
+        )
     return tuple(sequence(pattern, int(gaps)))
 
 

@@ -52,6 +52,8 @@ class Scaffold:
     gallery   (m,) gallery of a site between slabs, -1 else
     strata    records of the strata
     regions   records of the regions
+    octahedra (2 slabs, regions) octahedra of each region, empty ones included, in slab j (row 2 j) and gallery j
+              (row 2 j + 1), where regions share anion layers and one octahedron stands for one anion; None elsewhere
 
     Two alkali sites nearer than `HARD_CORE_A` are alternatives: at most one of them is filled.
     Sites keep their order as atoms. Raises InputError on wrong shapes, roles or indices.
@@ -65,6 +67,7 @@ class Scaffold:
     gallery: Integers
     strata: tuple[Stratum, ...]
     regions: tuple[Region, ...]
+    octahedra: Floats | None = None
 
     def __post_init__(self) -> None:
         put, m = object.__setattr__, len(self.positions)
@@ -76,6 +79,9 @@ class Scaffold:
         put(self, "kind", frozen(self.kind, None, (m,), "kind"))
         put(self, "strata", tuple(self.strata))
         put(self, "regions", tuple(self.regions))
+        if self.octahedra is not None:
+            rows = 2 * (int(self.layers.max(initial=-1)) + 1)
+            put(self, "octahedra", frozen(self.octahedra, np.float64, (rows, len(self.regions)), "octahedra"))
         wrong = [s.role for s in self.strata if s.role not in ROLES or not 0 <= s.region < len(self.regions)]
         if wrong or not np.isin(self.stratum, np.arange(len(self.strata))).all():
             raise InputError("the strata of a scaffold do not match its sites, roles or regions.")

@@ -35,6 +35,7 @@ class _Table:
     strata: list = field(default_factory=list)
 
     def put(self, points: Floats, stratum: int, kind: str | np.ndarray, where: tuple[int, int]) -> None:
+        """Add sites (n, 3) A of one stratum and kind, or (n,) kinds; where: slab and gallery, -1 for none."""
         n = len(points)
         self.points.append(points)
         self.stratum.append(np.full(n, stratum))
@@ -43,6 +44,7 @@ class _Table:
         self.gallery.append(np.full(n, where[1]))
 
     def open(self, role: str, region: int, capacity: int) -> int:
+        """Number of a new stratum (`scaffold.Stratum`)."""
         self.strata.append(Stratum(role, region, capacity))
         return len(self.strata) - 1
 

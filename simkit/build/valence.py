@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -63,7 +63,7 @@ TETRAHEDRAL_VALENCE: Mapping[str, int] = MappingProxyType(
 
 OXIDATION_ORDER: tuple[tuple[str, int], ...] = (
     *(("Ti", 4), ("Mo", 5), ("Mo", 6), ("V", 4), ("V", 5), ("Mn", 3), ("Fe", 3), ("Co", 3), ("Mn", 4), ("Ru", 4)),
-    *(("Ni", 3), ("Ir", 5), ("Co", 4), ("Ni", 4), ("Ru", 5), ("Cu", 3), ("Fe", 4), ("Cr", 4)),
+    *(("Ni", 3), ("Ir", 5), ("Co", 4), ("Ni", 4), ("Ru", 5), ("Rh", 4), ("Cu", 3), ("Fe", 4), ("Cr", 4)),
 )
 """Which couple gives up its electron first when the mean valence of a slab rises: a guess to start from."""
 
@@ -90,6 +90,12 @@ def tetrahedral_valence(symbol: str) -> int:
     return TETRAHEDRAL_VALENCE[symbol] if symbol in TETRAHEDRAL_VALENCE else ion_valence(symbol)
 
 
+FIXED: Mapping[str, Callable[[str], int]] = MappingProxyType(
+    {"anion": ANION_VALENCE.__getitem__, "alkali": ion_valence, "tetrahedral": tetrahedral_valence}
+)
+"""Valence of what is not an octahedral metal, by role."""
+
+
 def window(counts: Mapping[str, int]) -> tuple[float, float]:
     """Lowest and highest mean valence a slab of these metal counts can take."""
     total = sum(counts.values())
@@ -107,17 +113,6 @@ def required_valences(contents: Sequence[float]) -> Floats:
     """
     x = np.asarray(contents, dtype=np.float64)
     return 4.0 - 0.5 * (x + np.roll(x, 1))
-
-
-def needed_valence(metals: int, anions: Mapping[str, int], ions: float) -> float:
-    """Mean valence of octahedral metals that makes a neutral whole: (2 N_O + 2 N_S + N_F - ions) / metals.
-
-    metals  number of octahedral metals; anions counts by element; ions total charge of all other cations
-    For a block or a particle without slabs, or for a whole cell. Raises InputError without metals.
-    """
-    if metals < 1:
-        raise InputError(f"{metals} octahedral metals cannot balance {dict(anions)}; at least 1 is needed.")
-    return -(sum(n * ANION_VALENCE[symbol] for symbol, n in anions.items()) + ions) / metals
 
 
 def slab_valences(counts: Mapping[str, int], mean: float) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from simkit.build.arguments import require_kind, require_number
 from simkit.build.assemble import Model
 from simkit.build.check.limits import Limits, Rules
 from simkit.build.check.order import FRAMEWORK_GROUPS
@@ -33,15 +34,18 @@ def validate_relaxed(
 
     after          the same atoms in the same order, relaxed
     fmax_eV_per_A  largest force on an atom of it
-    Raises InputError where the atoms are not the same.
+    Raises InputError where the atoms are not the same and for forces that are no finite number, 0 or larger.
     """
     subject = subject_of(before)
+    require_kind("after", after, Structure, "the relaxed structure")
+    forces = {"fmax_eV_per_A": fmax_eV_per_A, "converged_eV_per_A": converged_eV_per_A}
+    fmax, converged = (require_number(name, value, 0.0) for name, value in forces.items())
     if len(after) != len(subject.structure) or (after.numbers != subject.structure.numbers).any():
         raise InputError(
             f"{after.formula} with {len(after)} atoms is not the cell {subject.structure.formula} with "
             f"{len(subject.structure)} atoms; give the relaxed structure with its atoms in the same order."
         )
-    return examine_relaxed(subject, after, fmax_eV_per_A, converged_eV_per_A)
+    return examine_relaxed(subject, after, fmax, converged)
 
 
 def subject_of(built: Model | Composite | Structure) -> Subject:
@@ -61,9 +65,9 @@ def subject_of(built: Model | Composite | Structure) -> Subject:
         space_group=_group(built),
         strains_percent={name: b.strain_percent for name, b in blocks.items()},
         galleries={name: b.galleries for name, b in blocks.items()} if len(blocks) > 1 else {},
+        alike=report.interfaces_equivalent if report.interfaces else None,
     )
-    alike = report.interfaces_equivalent if report.interfaces else None
-    return Subject(built.structure, rules, built.scaffold, built.atom_of, alike)
+    return Subject(built.structure, rules, built.scaffold, built.atom_of)
 
 
 def _group(built: Model) -> int | None:

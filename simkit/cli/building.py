@@ -54,11 +54,12 @@ def build_command(  # noqa: PLR0913 (one option each)
     require_free(out)
     cell = building.run(name, request)
     loaded = potential.load(potential_name, device=device, trust=trust) if relax or orders else None
+    ranked = settling.rank(cell, loaded, orders) if loaded is not None and orders else []
     building.write(out, cell)
     typer.echo(building.text(cell))
     typer.echo(f"wrote {out}/: {', '.join(sorted(path.name for path in out.iterdir()))}")
-    if loaded is not None and orders:
-        typer.echo("\n".join(settling.rank(out, cell, loaded, orders)))
+    if ranked:
+        typer.echo("\n".join(settling.write_orders(out, cell, ranked)))
     if loaded is not None and relax:
         raise typer.Exit(0 if _settled(out, cell, loaded) else 1)
 

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from simkit import build, io
-from simkit.build.tunnel.match import Search
 from simkit.errors import InputError
 from simkit.structure import Structure
 
@@ -20,7 +19,6 @@ Pair = Annotated[list[Path], typer.Argument(help="Two crystals; or one layered p
 Plane = Annotated[list[str] | None, typer.Option("--plane", help="h,k,l of the first and of the second crystal.")]
 Area = Annotated[float, typer.Option("--max-area", help="Largest common cell, A^2.")]
 Strain = Annotated[float, typer.Option("--max-strain", help="Largest principal strain or misfit, per cent.")]
-
 
 NO_MATCH = "no match within these bounds; raise --max-area or --max-strain."
 
@@ -51,9 +49,7 @@ def match_command(crystals: Pair, plane: Plane = None, max_area: Area = 200.0, m
         lines = _plane_lines(structures, plane or ["0,0,1", "0,0,1"], build.MatchSearch(max_area, max_strain))
     else:
         raise InputError(f"{len(structures)} files; give one layered phase, or two crystals.")
-    typer.echo(
-        "\n".join(lines) if len(lines) > 1 else "no match within these bounds; raise --max-area or --max-strain."
-    )
+    typer.echo("\n".join(lines) if len(lines) > 1 else NO_MATCH)
 
 
 def _stack(structure: Structure) -> str:
@@ -85,11 +81,11 @@ def _plane_lines(structures: list[Structure], planes: list[str], search: build.M
 
 def _tunnel_lines(layered: Structure, max_area: float, max_strain: float) -> list[str]:
     found = build.classify(layered)
-    bounds = Search(max_area_A2=max_area, max_misfit_percent=max_strain)
+    bounds = build.Search(max_area_A2=max_area, max_misfit_percent=max_strain)
     table = build.tunnel_matches(found.a_A, _period_A(found), None, bounds)
     rows = [
         f"{m.area_A2:8.1f}  {m.along_percent:+6.2f} {m.across_percent:+6.2f}  ({m.tunnel}) on ({m.layered}), "
-        f"{m.periods[0]} x {m.periods[1]} periods"
+        f"{m.periods[0]} x {m.periods[1]} periods{'' if m.buildable else ' (table only)'}"
         for m in table
     ]
     return ["area A^2  along, across %  planes (tunnel on layered), a hypothesis each", *rows]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -178,4 +177,4 @@ def way_line(way: Mapping[str, Any]) -> str:
 
 def write_json(path: Path, value: object) -> None:
     """Write plain data as JSON, atomically."""
-    io.write_atomic(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+    io.write_atomic(path, io.json_bytes(value))

@@ -3,10 +3,10 @@
 from simkit.io.ase import from_ase, to_ase
 from simkit.io.atomic import write_atomic
 from simkit.io.checks import check_distances
-from simkit.io.files import as_structure, read, write
+from simkit.io.files import as_structure, read, text, write
 from simkit.io.frames import Frame, frame_text, frames_text, read_frames
 from simkit.io.pymatgen import from_pymatgen, to_pymatgen
-from simkit.io.rundir import RunDirectory, file_name, open_run, unsaved
+from simkit.io.rundir import RunDirectory, file_name, json_bytes, open_run, unsaved
 
 __all__ = [
     "Frame",
@@ -18,9 +18,11 @@ __all__ = [
     "frames_text",
     "from_ase",
     "from_pymatgen",
+    "json_bytes",
     "open_run",
     "read",
     "read_frames",
+    "text",
     "to_ase",
     "to_pymatgen",
     "unsaved",

@@ -72,6 +72,12 @@ def right_handed(cell: Floats, periodic: np.ndarray) -> tuple[Floats, np.ndarray
     return cell, periodic
 
 
+def vacuum_remark(structure: Structure) -> str:
+    """What a format without a place for it says of directions that do not repeat; empty where all three do."""
+    names = ", ".join(name for name, periodic in zip("abc", structure.periodic, strict=True) if not periodic)
+    return f"not periodic along {names}: the box holds vacuum there" if names else ""
+
+
 def check_distances(structure: Structure, minimum_A: float = MINIMUM_DISTANCE_A) -> None:
     """Raise InputError, naming the two atoms, where a periodic distance is below `minimum_A` (at most 0.5 A).
 

@@ -12,7 +12,7 @@ from pymatgen.io.cif import CifParser
 
 from simkit.arrays import Floats
 from simkit.errors import InputError
-from simkit.io.checks import element, regular_file
+from simkit.io.checks import element, regular_file, vacuum_remark
 from simkit.io.pymatgen import from_pymatgen
 from simkit.structure import Structure
 
@@ -89,14 +89,17 @@ def cif_text(structure: Structure, title: str = "simkit") -> str:
     """A P1 CIF; fractional coordinates to 12 digits, unwrapped atoms stay where they are.
 
     title  its first word names the data block; the whole of it is a comment above
-    Cell orientation, layers and tags are not kept: a CIF has no place for them.
+    Cell orientation, layers and tags are not kept: a CIF has no place for them. A comment says so where a direction
+    is not periodic: a CIF repeats along all three.
     """
     lengths = np.linalg.norm(structure.cell, axis=1)
     unit = structure.cell / lengths[:, None]
     angles = [np.degrees(np.arccos(np.clip(unit[i] @ unit[j], -1, 1))) for i, j in ((1, 2), (0, 2), (0, 1))]
     words = " ".join(title.split())
     safe = re.sub(r"[^A-Za-z0-9_.+-]", "_", words.split(";")[0]) or "simkit"
-    lines = [f"# {words}", f"data_{safe}", "_symmetry_space_group_name_H-M 'P 1'", "_symmetry_Int_Tables_number 1"]
+    remark = [f"# {text}" for text in (vacuum_remark(structure),) if text]
+    lines = [f"# {words}", *remark, f"data_{safe}"]
+    lines += ["_symmetry_space_group_name_H-M 'P 1'", "_symmetry_Int_Tables_number 1"]
     lines += [f"_cell_length_{n} {length:.12f}" for n, length in zip("abc", lengths, strict=True)]
     lines += [f"_cell_angle_{n} {angle:.12f}" for n, angle in zip(("alpha", "beta", "gamma"), angles, strict=True)]
     lines += [

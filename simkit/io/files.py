@@ -75,17 +75,27 @@ def write(
 
     Raises InputError for several structures or columns in a format without a place for them.
     """
+    return write_atomic(path, text(path, structures, metadata, columns).encode())
+
+
+def text(
+    path: str | os.PathLike,
+    structures: Structure | Sequence[Structure],
+    metadata: Mapping[str, Scalar] | Sequence[Mapping[str, Scalar]] | None = None,
+    columns: Mapping[str, np.ndarray] | None = None,
+) -> str:
+    """What `write` puts into the file of this name, without touching the disk; arguments and errors as there."""
     single = isinstance(structures, Structure)
     listed = [structures] if single else list(structures)
     if not listed:
         raise InputError("there is no structure to write; give at least one.")
     kind = format_of(path)
     if kind == "extxyz":
-        return write_atomic(path, frames_text(_frames(listed, metadata, columns)).encode())
+        return frames_text(_frames(listed, metadata, columns))
     if len(listed) != 1 or columns is not None:
         raise InputError(f"a {kind} file holds one structure without columns; write {len(listed)} as .extxyz.")
     facts = metadata if isinstance(metadata, Mapping) else (metadata or [{}])[0]
-    return write_atomic(path, _TEXTS[kind](listed[0], _title(path, facts)).encode())
+    return _TEXTS[kind](listed[0], _title(path, facts))
 
 
 def as_structure(source: Readable) -> Structure:

@@ -9,7 +9,7 @@ import numpy as np
 
 from simkit.arrays import Floats
 from simkit.errors import InputError
-from simkit.io.checks import check_distances, element, regular_file, right_handed
+from simkit.io.checks import check_distances, element, regular_file, right_handed, vacuum_remark
 from simkit.structure import Structure
 
 _SHORTEST_LINE = 6
@@ -34,9 +34,13 @@ def read_poscar(path: str | os.PathLike) -> Structure:
 
 
 def poscar_text(structure: Structure, title: str = "simkit") -> str:
-    """A VASP 5 POSCAR with direct coordinates; runs of one element keep the order of atoms. Tags are not kept."""
+    """A VASP 5 POSCAR with direct coordinates; runs of one element keep the order of atoms. Tags are not kept.
+
+    The title says so where a direction is not periodic: a POSCAR repeats along all three.
+    """
     runs = [(symbol, len(list(group))) for symbol, group in groupby(structure.symbols)]
-    lines = [" ".join(title.split())[:_LONGEST_TITLE] or "simkit", "1.0"]
+    words = " ".join(title.split())[:_LONGEST_TITLE]
+    lines = ["; ".join(part for part in (words, vacuum_remark(structure)) if part) or "simkit", "1.0"]
     lines += [" ".join(f"{x:.16f}" for x in row) for row in structure.cell]
     lines += [" ".join(s for s, _ in runs), " ".join(str(k) for _, k in runs), "Direct"]
     lines += [" ".join(f"{x:.16f}" for x in row) for row in structure.fractional]

@@ -24,6 +24,11 @@ IDENTITY_FILE = "identity.json"
 LOCK_FILE = ".lock"
 
 
+def json_bytes(value: Any) -> bytes:
+    """Plain data as the content of a JSON file. Raises ValueError for numbers that are not finite."""
+    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
+
+
 @dataclass(frozen=True)
 class RunDirectory:
     """One study on disk; `key` ties every saved step to the settings and the model it was made with.
@@ -59,7 +64,7 @@ class RunDirectory:
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file of the run atomically."""
-        self.write_bytes(name, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+        self.write_bytes(name, json_bytes(value))
 
     def write_bytes(self, name: str, content: bytes) -> None:
         """Write a file of the run atomically, making its folder."""

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,31 @@ from simkit.workflows import building, settling
 from simkit.workflows.structures import KINDS
 
 NAME = "p2-p3-na046mnni"
+FILES_OF_MISTAKES = {
+    "rock-salt.toml": """[structure]
+repeats = [2, 2]
+[[structure.blocks]]
+phase = "rock-salt"
+gaps = 3
+metals = { Ni = 1.0 }
+""",
+    "two-blocks.toml": """[structure]
+kind = "particle"
+shape = { shape = "sphere", radius_A = 6.0 }
+[[structure.blocks]]
+phase = "O3"
+gaps = 3
+metals = { Co = 1.0 }
+[[structure.blocks]]
+phase = "O3"
+gaps = 3
+metals = { Ni = 1.0 }
+[[structure.domains]]
+phase = "O3"
+metals = { Mn = 1.0 }
+shape = { shape = "sphere", radius_A = 4.0 }
+""",
+}
 FILES = ("cell.cif", "cell.extxyz", "cell.lammps-data", "POSCAR")
 
 
@@ -90,9 +116,31 @@ def test_list_needs_no_name(monkeypatch, capsys):
         (["p2-o2-lateral", "--set", "structure.settings.widht_A=3.0"], ["widht_A", "did you mean 'width_A'"]),
         (["p2-tunnel-na06mno2", "--set", "structure.plane='141|0001'"], ["141"]),
         (["linio2-spinel-domain", "--set", "structure.domains.0.shape.shape='prsm'"], ["prsm"]),
+        ([NAME, "--set", "structure.kind=['a']"], ["structure.kind", "['a']"]),
+        (
+            [
+                NAME,
+                "--set",
+                "structure.blocks.0.formula='Na0.46MnO2'",
+                "--set",
+                "structure.blocks.0.gaps=4",
+                "--set",
+                "structure.blocks.0.gradient={ start = { Mn = 1.0 }, end = { Ni = 0.7 } }",
+            ],
+            ["0.7"],
+        ),
+        (["o3-graded-linimn", "--set", "structure.blocks.0.metals={ Mn = 1.0 }"], ["metals", "gradient"]),
+        (["o3-graded-linimn", "--set", "structure.blocks.0.normalise=true"], ["normalise", "formula"]),
+        (["o3-graded-linimn", "--set", "structure.blocks.0.in_slab={ Ni = 1.0 }"], ["in_slab", "formula"]),
+        (["o3-basal-twin-nanimn", "--set", "structure.blocks.0.phase='O3 twin'"], ["O3 twin", "blank"]),
+        (["rock-salt.toml", "--orders", "2"], ["holds no ions"]),
+        (["two-blocks.toml"], ["one block", "2 are given"]),
     ],
 )
 def test_a_bad_request_gets_one_line_and_leaves_nothing(words, expected, tmp_path, monkeypatch, capsys):
+    for name, text in FILES_OF_MISTAKES.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
     code, _, err = call(monkeypatch, capsys, "build", *words, "--out", tmp_path / "cell")
     assert code == 2, err
     assert len(err.strip().splitlines()) == 1, err
@@ -140,6 +188,52 @@ def test_a_layered_structure_file_is_a_block_of_a_stack(tmp_path, monkeypatch, c
     assert code == 0, err
     found = build.classify(io.read(tmp_path / "cell" / "cell.extxyz")).stack.gaps()
     assert build.same_cyclic(found, ["P2"] * 4 + ["O3"] * 3)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("metals = { Fe = 1.0 }", ["metals", "follows from the file"]),
+        ("content = 0.0", ["content", "follows from the file"]),
+        ("variant = 1", ["variant"]),
+        ('formula = "NaFeO2"', ["formula"]),
+        ('phase = "P2"', ["no P2", "O3 O3 O3"]),
+        ("gaps = 4", ["3 galleries", "gaps = 4"]),
+    ],
+)
+def test_a_block_from_a_file_refuses_what_the_file_says(line, expected, tmp_path, monkeypatch, capsys):
+    io.write(tmp_path / "mine.extxyz", build.bulk(build.Block("O3", 3), repeats=(2, 2)).structure)
+    phase = "" if line.startswith("phase") else 'phase = "O3"\n'
+    file = tmp_path / "own.toml"
+    file.write_text(f'[[structure.blocks]]\n{phase}file = "{tmp_path / "mine.extxyz"}"\n{line}\n')
+    code, _, err = call(monkeypatch, capsys, "build", file, "--out", tmp_path / "cell")
+    assert code == 2, err
+    for word in expected:
+        assert word in err, err
+    assert not (tmp_path / "cell").exists()
+
+
+def test_a_layered_structure_file_is_a_matrix_with_domains(tmp_path, monkeypatch, capsys):
+    block = build.Block("O3", 3, metals={"Ni": 1.0}, alkali="Li")
+    io.write(tmp_path / "mine.extxyz", build.bulk(block, repeats=(2, 2)).structure)
+    file = tmp_path / "own.toml"
+    file.write_text(
+        f'[structure]\nkind = "domains"\nrepeats = [6, 6]\n'
+        f'[structure.matrix]\nphase = "O3"\nfile = "{tmp_path / "mine.extxyz"}"\n'
+        '[[structure.domains]]\nphase = "O3"\nmetals = { Mn = 1.0 }\nalkali = "Li"\n'
+        'shape = { shape = "prism", radius_A = 6.0 }\n'
+    )
+    code, _, err = call(monkeypatch, capsys, "build", file, "--out", tmp_path / "cell")
+    assert code == 0, err
+    assert {"Li", "Ni", "Mn", "O"} == set(io.read(tmp_path / "cell" / "cell.extxyz").symbols)
+
+
+def test_a_cell_that_cannot_be_written_leaves_no_folder(tmp_path):
+    cell = building.run(*building.load(NAME))
+    broken = replace(cell, built=replace(cell.built, recipe={**cell.built.recipe, "seed": float("nan")}))
+    with pytest.raises(ValueError, match="JSON"):
+        building.write(tmp_path / "cell", broken)
+    assert not (tmp_path / "cell").exists()
 
 
 def test_two_structure_files_are_joined_on_their_planes(tmp_path, monkeypatch, capsys):

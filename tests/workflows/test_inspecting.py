@@ -78,7 +78,7 @@ class Counting:
 
 def test_orders_come_lowest_energy_first_and_leave_the_cell_alone(tmp_path):
     cell = building.run(*building.load("p2-p3-na046mnni", ["structure.repeats=[3, 2]"]))
-    lines = settling.rank(tmp_path, cell, Counting(), 3)
+    lines = settling.write_orders(tmp_path, cell, settling.rank(cell, Counting(), 3))
     energies = [float(line.split()[2]) for line in lines]
     assert energies == sorted(energies)
     assert len(lines) == 3

@@ -1,13 +1,17 @@
 """Every shipped recipe: builds, passes the checks, holds what it says, and comes back from its recipe byte for byte."""
 
 import json
+import runpy
+import sys
 from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from simkit import build, potential
-from simkit.workflows import building, formulas, gallery, settling
+from simkit import build, io, plot, potential
+from simkit.workflows import building, figures, formulas, gallery, settling
 from simkit.workflows.structures import KINDS
 
 NAMES = list(building.recipes())
@@ -31,12 +35,26 @@ def test_it_passes_every_hard_check(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_holds_the_published_composition(name):
-    about = cell(name).request.about
-    if about.formula:
-        assert formulas.misses(cell(name).structure, about.formula, about.per, about.within) == []
-    else:
-        assert about.assumed, f"{name} has no formula of its own; it must say what is assumed of its parts"
+def test_it_holds_the_composition_it_states(name):
+    about, structure = cell(name).request.about, cell(name).structure
+    assert about.formula, f"{name} names no formula, so nothing holds its cell against what its text says"
+    assert formulas.misses(structure, about.formula, about.per, about.within) == []
+    for phase, formula in about.regions.items():
+        assert formulas.misses(formulas.of_phase(structure, phase), formula, "metals") == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_written_in_every_format_and_reads_back(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(plot, "png_bytes", lambda picture: b"")  # drawing is tested with the gallery
+    monkeypatch.setattr(figures, "cell", lambda structure, title: None)
+    building.write(tmp_path / "cell", cell(name))
+    for file in ("cell.extxyz", "cell.cif", "cell.lammps-data", "POSCAR"):
+        text = (tmp_path / "cell" / file).read_text()
+        assert cell(name).structure.periodic.all() != ("not periodic along" in text) or file == "cell.extxyz"
+        assert str(building.provenance(cell(name))["recipe_sha256"]) in text
+    back = io.read(tmp_path / "cell" / "cell.extxyz")
+    assert back.positions.tobytes() == cell(name).structure.positions.tobytes()
+    assert (back.periodic == cell(name).structure.periodic).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -88,6 +106,29 @@ def test_the_gallery_shows_every_recipe_in_small_pictures():
         picture = folder / "pictures" / f"{name}.png"
         assert picture.read_bytes().startswith(b"\x89PNG")
         assert picture.stat().st_size <= 60_000
+
+
+def test_a_gradient_of_a_block_is_one_of_its_slabs():
+    structure = cell("o3-graded-linimn").structure
+    symbols = np.array(structure.symbols)
+    manganese = [int((symbols[structure.layers == slab] == "Mn").sum()) for slab in range(6)]
+    assert manganese == [0, 3, 6, 6, 3, 0]
+
+
+def test_the_benchmark_goes_on_after_a_recipe_that_fails(tmp_path, monkeypatch, capsys):
+    script = runpy.run_path(str(Path(__file__).resolve().parents[2] / "benchmarks" / "recipes.py"))
+    narrow = SimpleNamespace(card=SimpleNamespace(name="narrow", elements=("O",)))
+    monkeypatch.setattr(potential, "load", lambda name, device: narrow)
+    (tmp_path / "oprime3-namno2").write_text("a file where the folder should be")
+    names = ["no-such-recipe", "oprime3-namno2", "p2-p3-na046mnni"]
+    monkeypatch.setattr(sys, "argv", ["recipes.py", "--out", str(tmp_path), *names])
+    assert script["main"]() == 1
+    rows = (tmp_path / "table.md").read_text().splitlines()[2:]
+    assert [row.split()[1] for row in rows] == names
+    assert "no recipe" in rows[0]
+    assert "failed" in rows[1]
+    assert "does not know" in rows[2]
+    assert len(capsys.readouterr().out.splitlines()) == 3
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from study_runs import TINY
 
-from simkit import build, config
+from simkit import build, config, io
 from simkit.errors import InputError
 from simkit.potential import Evaluation
 from simkit.solve import CONVERGED, Outcome
@@ -49,9 +49,10 @@ def test_blocks_of_one_phase_and_another_composition_keep_apart():
     assert cells.phase_names(two.structure) == ["P2", "P2"]
     other = two.structure.blocks[1].model_copy(update={"content": 0.5})
     structure = two.structure.model_copy(update={"blocks": [two.structure.blocks[0], other]})
-    assert cells.phase_names(structure) == ["P2", "P2 (2)"]
+    assert cells.phase_names(structure) == ["P2", "P2(2)"]
     model = cells.named(cells.intergrowth(structure, 0), structure)
-    assert set(model.structure.tags["phase"]) == {"P2", "P2 (2)"}
+    assert set(model.structure.tags["phase"]) == {"P2", "P2(2)"}
+    assert "P2(2)" in io.text("cell.extxyz", model.structure)  # words of a column have no blank
 
 
 def test_interface_energies_of_a_sum_of_phases_are_zero():

@@ -10,7 +10,7 @@ import numpy as np
 
 from simkit.arrays import Integers
 from simkit.build.check.contacts import ROLE_KINDS
-from simkit.build.check.limits import NOTHING, Limits
+from simkit.build.check.limits import NOTHING, Amount, Limits
 from simkit.build.composition import Composition
 from simkit.build.fill.charges import part_problems, parts
 from simkit.build.scaffold import Region, Scaffold
@@ -51,6 +51,7 @@ class Share:
 
     sites  number of atoms, sites or metals that the fraction is a fraction of
     room   largest fraction that the sites of the region hold
+    held   fraction the builder could give, where sites gave way, and why; None: that asked for, up to the room
     """
 
     region: int
@@ -61,6 +62,8 @@ class Share:
     reached: float
     sites: float
     room: float = 1.0
+    held: float | None = None
+    why: str = ""
 
 
 def charge_problems(metals: Sequence[Mapping[str, int]], contents: Sequence[float]) -> list[str]:
@@ -121,10 +124,12 @@ def shares(
     scaffold: Scaffold,
     atom_of: Integers,
     contents: Mapping[int, float | tuple[float, ...]] = NOTHING,
+    amounts: Mapping[tuple[int, str], Amount] = NOTHING,
 ) -> tuple[Share, ...]:
     """Requested and reached fractions of every region of a filled scaffold.
 
     contents  region -> alkali per metal asked of it (`Rules.contents`); others are counted by their ion sites
+    amounts   `Rules.amounts`, which go before both
     """
     symbols = np.where(atom_of >= 0, np.array(structure.symbols)[atom_of], "")
     role, region = scaffold.role, scaffold.region
@@ -136,8 +141,12 @@ def shares(
                 metals = int(((region == k) & (role == "metal")).sum())
                 capacity = [s.capacity for s in scaffold.strata if (s.region, s.role) == (k, kind)]
                 content = _content_share(k, part, (sum(here.values()), metals, capacity), contents.get(k))
+                if (k, kind) in amounts:
+                    content = _amount_share((k, part.phase, kind), sum(here.values()), amounts[k, kind])
                 records += _ion_shares(k, part, here, content)
                 continue
+            if (k, kind) in amounts:
+                records.append(_amount_share((k, part.phase, kind), sum(here.values()), amounts[k, kind]))
             table = _table(part.composition, kind)
             total, times = sum(here.values()), _parts(part.composition, kind)
             if total:
@@ -174,6 +183,8 @@ def rounding_problems(found: Sequence[Share], limits: Limits | None = None) -> l
 
 
 def _missing(share: Share) -> float:
+    if share.held is not None:
+        return abs(share.reached - share.held)
     return abs(share.reached - min(share.asked, max(share.room, share.reached)))
 
 
@@ -182,7 +193,13 @@ def _allowed(share: Share, limits: Limits | None) -> float:
 
 
 def _share_sentence(share: Share) -> str:
-    what = "content" if share.role == "alkali" and not share.symbol else f"{share.role} {share.symbol}"
+    what = "content" if share.role == "alkali" else f"{share.role} content"
+    what = f"{share.role} {share.symbol}" if share.symbol else what
+    if share.held is not None:
+        return (
+            f"region {share.region} ({share.phase}) has {what} {share.reached:.4f} where {share.asked:.4f} was asked; "
+            f"{share.why}"
+        )
     if share.asked > share.room + 1e-9:
         return (
             f"region {share.region} ({share.phase}) has {what} {share.reached:.4f} where {share.asked:.4f} was asked; "
@@ -220,6 +237,11 @@ def _content_share(
         held = [sum(capacity)] if len(values) == 1 else capacity
         room = sum(min(*pair) for pair in zip(wanted, held, strict=True)) / whole
     return Share(k, part.phase, "alkali", "", float(np.mean(values)), ions / whole, whole / len(values), room)
+
+
+def _amount_share(place: tuple[int, str, str], there: int, amount: Amount) -> Share:
+    numbers = amount.asked, there / amount.sites, amount.sites / amount.parts
+    return Share(*place, "", *numbers, held=amount.held, why=amount.why)
 
 
 def _table(asked: Composition, role: str) -> Mapping[str, float]:

@@ -50,6 +50,22 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Amount:
+    """Ions or tetrahedral cations asked of a region and those its builder could give it, both per `sites`.
+
+    sites  number of sites (or metals) that asked and held are fractions of
+    why    what kept the builder from what was asked
+    parts  galleries that were rounded on their own
+    """
+
+    asked: float
+    sites: float
+    held: float
+    why: str
+    parts: int = 1
+
+
+@dataclass(frozen=True)
 class Rules:
     """What a builder promises about its cell; what it leaves out is not checked, and the validation says so.
 
@@ -66,6 +82,7 @@ class Rules:
     burgers_A        name of a slab or gallery -> sum of its displacements around the cell, A (must be zero)
     contents         region -> alkali per metal asked of it (one number, or one per gallery), where the scaffold
                      counts its ions by their sites
+    amounts          (region, role) -> ions or tetrahedral cations asked and held, where sites gave way (`Amount`)
     neutral_slabs    every slab can be neutral with half of its two galleries; False: a slab that cannot is a flag
     alike            whether all interfaces are equivalent, where the builder knows; None: compared site by site
     surface          the cell holds a particle in vacuum: volume per anion and images say nothing
@@ -83,6 +100,7 @@ class Rules:
     tunnels_A: Mapping[str, float] = field(default_factory=lambda: NOTHING)
     burgers_A: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: NOTHING)
     contents: Mapping[int, float | tuple[float, ...]] = field(default_factory=lambda: NOTHING)
+    amounts: Mapping[tuple[int, str], Amount] = field(default_factory=lambda: NOTHING)
     neutral_slabs: bool = False
     surface: bool = False
     alike: bool | None = None

@@ -71,16 +71,12 @@ class Validation:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A cell to examine: its structure, what its builder promises, and its scaffold where there is one.
-
-    alike  whether the interfaces are equivalent, where the builder knows; None: compared site by site
-    """
+    """A cell to examine: its structure, what its builder promises, and its scaffold where there is one."""
 
     structure: Structure
     rules: Rules = field(default_factory=Rules)
     scaffold: Scaffold | None = None
     atom_of: Integers | None = None
-    alike: bool | None = None
 
     @property
     def kinds(self) -> Integers:
@@ -208,7 +204,7 @@ def _charge(subject: Subject, found: contacts.Contacts) -> Finding:
     hard, soft, seen = charge.neutrality_problems(total), [], "the cell"
     if subject.scaffold is not None and subject.atom_of is not None:
         filled = subject.structure, subject.scaffold, subject.atom_of
-        asked = charge.shares(*filled, subject.rules.contents)
+        asked = charge.shares(*filled, subject.rules.contents, subject.rules.amounts)
         hard += charge.composition_problems(asked, subject.rules.limits)
         soft += charge.rounding_problems(asked, subject.rules.limits)
         (hard if subject.rules.neutral_slabs else soft).extend(charge.valence_problems(*filled))
@@ -229,7 +225,7 @@ def _sizes(subject: Subject) -> Finding:
 
 
 def _interfaces(subject: Subject) -> Finding:
-    alike = subject.rules.alike if subject.alike is None else subject.alike
+    alike = subject.rules.alike
     if alike is not None:
         soft = () if alike else ("the interfaces of one pair of phases are not all equivalent by stacking.",)
         return finding(7, (), soft, "by stacking")
@@ -245,7 +241,7 @@ def _relaxed(before: Subject, after: Structure, forces: tuple[float, float]) -> 
     fmax, converged = forces
     change = relaxed.volume_change_percent(before.structure, after)
     hard, soft = [], relaxed.displacement_warnings(before.structure, after)
-    if fmax > converged:
+    if not fmax <= converged:
         soft.append(f"the largest force is {fmax:.3f} eV/A, above {converged:g} eV/A: not relaxed.")
     for limit, texts in zip(relaxed.VOLUME_PERCENT[::-1], (hard, soft), strict=True):
         if abs(change) > limit:

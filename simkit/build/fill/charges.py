@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 
 from simkit.arrays import Floats, Integers
+from simkit.build.fill.octahedra import octahedra_means
 from simkit.build.scaffold import Scaffold
-from simkit.build.valence import ANION_VALENCE, ion_valence, slab_valences, tetrahedral_valence, window
+from simkit.build.valence import ANION_VALENCE, FIXED, ion_valence, slab_valences, tetrahedral_valence, window
 from simkit.kernels.pair_search import find_pairs
 
-FIXED: Mapping[str, Callable[[str], int]] = MappingProxyType(
-    {"anion": ANION_VALENCE.__getitem__, "alkali": ion_valence, "tetrahedral": tetrahedral_valence}
-)
-"""Valence of what is not an octahedral metal, by role."""
 BOND_A = 2.75
 """An anion shares its charge among the metals within this distance; the nearest metal takes it where none is."""
 
@@ -52,6 +48,8 @@ def parts(scaffold: Scaffold, counts: Sequence[Mapping[str, int]]) -> tuple[tupl
     counts  atoms of each element in every stratum (`stratum_counts`)
     For one region per slab this is the electroneutral-slab rule, q = 4 - (x below + x above) / 2 in an oxide
     with one ion per content; slabs with metals between them, tunnels and particles are neutral region by region.
+    Regions that share anion layers take the anions that their octahedra stand for (`Scaffold.octahedra`), a sixth of
+    each of the six around one; elsewhere an anion counts for the metals it is bonded to.
     The sum over all parts is neutral.
     """
     part_of, labels = _part_of(scaffold)
@@ -59,17 +57,31 @@ def parts(scaffold: Scaffold, counts: Sequence[Mapping[str, int]]) -> tuple[tupl
     if not metals:
         return (), part_of
     number = np.array([sum(m.values()) for m in metals], dtype=np.float64)
+    if scaffold.octahedra is None:
+        mean = _bonded_means(scaffold, counts, (part_of, labels), number)
+    else:
+        mean = octahedra_means(scaffold, counts, labels, number)
+    records = [
+        Part(slab, region, m, float(q), *window(m)) for (slab, region), m, q in zip(labels, metals, mean, strict=True)
+    ]
+    return tuple(records), part_of
+
+
+def _bonded_means(
+    scaffold: Scaffold,
+    counts: Sequence[Mapping[str, int]],
+    found: tuple[Integers, list[tuple[int, int]]],
+    number: Floats,
+) -> Floats:
+    """(parts,) mean valence where every anion counts for the metals it is bonded to; number (parts,) of metals."""
+    part_of, labels = found
     anions = _anion_charge(scaffold, counts, part_of, len(labels))
     below, above = _ion_charge(scaffold, counts, part_of, labels)
     fixed = -anions / number - 0.5 * (below / number + above / number)
     shared = _weights(scaffold, part_of, len(labels))
     if np.linalg.matrix_rank(shared) < len(labels):  # small domains with metals between the same slabs only
         shared = np.diag(number)
-    mean = np.linalg.solve(shared / number[:, None], fixed)
-    records = [
-        Part(slab, region, m, float(q), *window(m)) for (slab, region), m, q in zip(labels, metals, mean, strict=True)
-    ]
-    return tuple(records), part_of
+    return np.linalg.solve(shared / number[:, None], fixed)
 
 
 def part_problems(found: Sequence[Part], phases: Sequence[str]) -> list[str]:

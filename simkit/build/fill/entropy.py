@@ -8,6 +8,7 @@ from math import log
 
 import numpy as np
 
+from simkit.build.arguments import require_kind
 from simkit.build.composition import Composition
 
 MEDIUM_R, HIGH_R = 1.0, 1.5
@@ -43,7 +44,9 @@ def configurational_entropy(composition: Composition, vacancies: bool = False) -
 
     vacancies  whether empty alkali sites count as a species (a = 1); without them only ions mix (a = content)
     For a gradient, the mean over its slabs. Complete disorder is assumed: an upper bound for an ordered crystal.
+    Raises InputError for anything but a Composition.
     """
+    require_kind("composition", composition, Composition, "Composition(metals={'Ni': 0.5, 'Mn': 0.5})")
     tables = [composition.metals] if isinstance(composition.metals, Mapping) else list(composition.metals)
     metals = float(np.mean([mixing(table.values()) for table in tables]))
     content = composition.mean_content

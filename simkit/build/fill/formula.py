@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from simkit.build.arguments import is_number
+from simkit.build.arguments import is_number, require_kind, require_list, require_text
+from simkit.build.heights import ALKALI
 from simkit.build.valence import ANION_VALENCE, require_dopant, require_metal
 from simkit.elements import NUMBERS
 from simkit.errors import InputError
@@ -33,9 +34,11 @@ def parse_formula(
     Raises InputError for what cannot be read, for unknown elements, for sums outside the tolerance, and for more
     mobile ions than one per metal.
     """
-    mobile = (mobile,) if isinstance(mobile, str) else tuple(mobile)
+    mobile, in_slab = _mobile(mobile), {} if in_slab is None else in_slab
+    require_kind("in_slab", in_slab, Mapping, "{'Li': 0.33}")
+    require_kind("normalise", normalise, bool, "True")
     amounts = formula_amounts(formula)
-    ions, metals, anions = _sorted(amounts, mobile, in_slab or {}, formula)
+    ions, metals, anions = _sorted(amounts, mobile, in_slab, formula)
     whole, around = sum(metals.values()), sum(anions.values())
     if not metals or not anions:
         raise InputError(f"{formula} has {len(metals)} metals and {len(anions)} anions; both are needed.")
@@ -43,6 +46,7 @@ def parse_formula(
         raise InputError(
             f"the metals of {formula} sum to {whole:.4g}, not to 1 within {METAL_TOLERANCE}; pass normalise=True to "
             f"divide the formula by {whole:.4g}, or correct it (a mobile element among the metals goes to in_slab)."
+            + _counted(metals, mobile)
         )
     scale = whole if normalise else 1.0
     if not normalise and abs(around - 2.0) > ANION_TOLERANCE:
@@ -67,11 +71,31 @@ def parse_formula(
     return {**fields, "dopants": dopants} if dopants else fields
 
 
+def _mobile(mobile: object) -> tuple[str, ...]:
+    """The alkali and its dopants. Raises InputError where the first is no alkali or another has no valence."""
+    names = (mobile,) if isinstance(mobile, str) else require_list("mobile", mobile, str, "'Na' or ('Na', 'Ca')")
+    if not names or names[0] not in ALKALI:
+        raise InputError(
+            f"mobile = {mobile!r}; name the alkali of the galleries first, one of {', '.join(ALKALI)}, then dopants on "
+            "its sites, as ('Na', 'Ca')."
+        )
+    for name in names[1:]:
+        require_dopant(name)
+    return names
+
+
+def _counted(metals: Mapping[str, float], mobile: tuple[str, ...]) -> str:
+    """A remark on alkali elements that were counted as metals because `mobile` does not name them."""
+    others = [name for name in metals if name in ALKALI and name not in mobile]
+    return f" {' and '.join(others)} counts as a metal here: mobile names {' and '.join(mobile)}." if others else ""
+
+
 def formula_amounts(formula: str) -> dict[str, float]:
     """Amount of each element of a formula, in the order of first appearance.
 
     Raises InputError naming what cannot be read.
     """
+    require_text("formula", formula)
     stack: list[tuple[str, list]] = [("", [])]
     place = 0
     while place < len(formula):
@@ -136,6 +160,4 @@ def _sorted(amounts: Mapping[str, float], mobile: tuple[str, ...], in_slab: Mapp
             continue
         require_metal(name)
         metals[name] = amount
-    for name in mobile[1:]:
-        require_dopant(name)
     return ions, metals, anions

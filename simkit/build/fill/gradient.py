@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from simkit.build.arguments import require_kind, require_whole
 from simkit.build.composition import Composition
 from simkit.build.fill.counts import spread_tables
 from simkit.errors import InputError
@@ -35,9 +36,9 @@ def profile(table: Callable[[float], Table], slabs: int, sites: int | None = Non
            over slabs is the nearest to the profile (filling does the same when it is None)
     Raises InputError for tables that are no composition and for numbers below 1.
     """
-    for name, value in (("slabs", slabs), ("sites", 1 if sites is None else sites)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise InputError(f"{name} = {value!r}; it must be a whole number, at least 1.")
+    require_kind("table", table, Callable, "lambda x: {'Ni': 1 - x, 'Mn': x}")
+    slabs = require_whole("slabs", slabs, 1)
+    sites = None if sites is None else require_whole("sites", sites, 1)
     places = np.linspace(0.0, 1.0, slabs) if slabs > 1 else [0.5]
     tables = [_checked(table(float(x))) for x in places]
     if sites is None:

@@ -9,13 +9,13 @@ import numpy as np
 
 from simkit.arrays import Floats, Integers
 from simkit.build.fill.arrange import ordered, screened_pairs
+from simkit.build.fill.ewald import COULOMB_EV_A
 from simkit.build.scaffold import HARD_CORE_A, Scaffold
 from simkit.build.valence import ion_valence
 from simkit.errors import InputError
 from simkit.kernels.lattice_gas import Gas, anneal_gas
-from simkit.kernels.pair_search import find_pairs
+from simkit.kernels.pair_search import Pairs, find_pairs
 
-COULOMB_EV_A = 14.399645
 PERMITTIVITY = 3.0
 SCREENING_A = 2.5
 """Repulsion between two ions: 14.4 exp(-r / 2.5) / (3 r) eV, a screened start, not an energy."""
@@ -113,8 +113,11 @@ def _usable(kinds: np.ndarray, choice: str, count: int, capacity: int) -> np.nda
 
 
 def exclusions(points: Floats, cell: Floats) -> np.ndarray:
-    """(m, m) bool: pairs of sites in hard contact, nearer than `HARD_CORE_A` through any image."""
-    pairs = find_pairs(points, points, cell, HARD_CORE_A)
+    """(m, m) bool: pairs of sites in hard contact, nearer than `HARD_CORE_A` through any image.
+
+    points (m, d) A, cell (d, d) A, d = 2 or 3
+    """
+    pairs = _pairs(points, cell, HARD_CORE_A)
     forbidden = np.zeros((len(points), len(points)), dtype=bool)
     forbidden[pairs.point, pairs.atom] = True
     np.fill_diagonal(forbidden, False)
@@ -197,16 +200,14 @@ def screened(
     A seeded anneal: low in repulsion, not promised to be the lowest.
     """
     rng, what = ask
-    repulsion = pair_repulsion(points, cell)
-    forbidden = np.isinf(repulsion)
-    np.fill_diagonal(forbidden, False)
+    forbidden = exclusions(points, cell)
     full = [n == int((lattice.group == g).sum()) for g, n in enumerate(lattice.counts)]
     if not sum(lattice.counts) or (all(full) and not forbidden.any()):
         return np.full(len(points), bool(sum(lattice.counts)))
     occupied = start(lattice, forbidden, rng, what)
     trials = TRIALS_PER_SITE * len(points)
     heat = HOT_EV * (COLD_EV / HOT_EV) ** np.linspace(0.0, 1.0, trials)
-    gas = Gas(np.where(forbidden, 0.0, repulsion), forbidden, site_energy, lattice.group)
+    gas = Gas(np.where(forbidden, 0.0, pair_repulsion(points, cell)), forbidden, site_energy, lattice.group)
     return anneal_gas(gas, occupied, rng.random((trials, 3)), heat)
 
 
@@ -215,19 +216,19 @@ def pair_repulsion(points: Floats, cell: Floats) -> Floats:
 
     points (m, d) A, cell (d, d) A with d = 2 (one gallery, in its plane) or 3
     """
-    fractional = points @ np.linalg.inv(cell)
-    steps = fractional[None] - fractional[:, None]
-    steps -= np.round(steps)
-    thickness = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
-    reach = np.ceil(REPULSION_CUTOFF_A / thickness + 0.5).astype(int)
-    total = np.zeros(steps.shape[:2])
-    for shift in np.ndindex(*(2 * reach + 1)):
-        distance = np.linalg.norm((steps + np.array(shift) - reach) @ cell, axis=-1)
-        distance[distance < 1e-6] = np.inf
-        energy = COULOMB_EV_A / PERMITTIVITY * np.exp(-distance / SCREENING_A) / distance
-        total += np.where(distance < REPULSION_CUTOFF_A, energy, 0.0)
-        total[distance < HARD_CORE_A] = np.inf
-    return total
+    pairs = _pairs(points, cell, REPULSION_CUTOFF_A)
+    energy = COULOMB_EV_A / PERMITTIVITY * np.exp(-pairs.distance / SCREENING_A) / pairs.distance
+    energy[pairs.distance < HARD_CORE_A] = np.inf
+    return np.bincount(pairs.point * len(points) + pairs.atom, energy, len(points) ** 2).reshape(2 * (len(points),))
+
+
+def _pairs(points: Floats, cell: Floats, reach_A: float) -> Pairs:
+    """`find_pairs` of points with themselves, in a plane (d = 2) or in space."""
+    if points.shape[1] == 2:
+        points = np.pad(points, ((0, 0), (0, 1)))
+        cell = np.pad(cell, ((0, 1), (0, 1)))
+        cell[2, 2] = 2.0 * reach_A
+    return find_pairs(points, points, cell, reach_A)
 
 
 def plane_of(scaffold: Scaffold, sites: Integers) -> tuple[Floats, Floats]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simkit.build.arguments import require_kind, require_whole
 from simkit.build.fill.charges import filled_charges
 from simkit.build.fill.coulomb import Coulomb, annealed, coulomb
 from simkit.build.fill.ewald import COULOMB_EV_A, ewald_energy
@@ -43,24 +44,29 @@ def ion_orders(scaffold: Scaffold, seed: int, count: int) -> tuple[IonOrder, ...
     of formal charges (electroneutral-slab rule), unscreened: for ranking, not for comparison between compositions.
     The lowest comes from seeded anneals, the others by following single jumps from the lowest known, best first.
     Fewer come back where jumps meet fewer; the lowest of all arrangements is not promised.
-    Raises InputError for a count below 1 and as `occupy` does.
+    Raises InputError for a count below 1, for a cell without alkali ions and as `occupy` does.
     """
-    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
-        raise InputError(f"count = {count!r}; it must be a whole number of arrangements, at least 1.")
+    require_kind("scaffold", scaffold, Scaffold, "the `scaffold` of a built cell")
+    count, seed = require_whole("count", count, 1), require_whole("seed", seed, 0)
     names = occupants(scaffold, seed)
+    if not ((names != "") & (scaffold.role == "alkali")).any():
+        raise InputError(
+            "this cell holds no alkali ions that could be ordered; ask for orders of a cell with ions in its galleries "
+            "or tunnels."
+        )
     strata = [k for k, s in enumerate(scaffold.strata) if s.role == "alkali"]
     charge = filled_charges(scaffold, names)
     table = coulomb(scaffold, names, charge, strata)
     rest = (names != "") & (scaffold.role != "alkali")
     fixed = ewald_energy(scaffold.positions[rest], charge[rest], scaffold.cell)
-    known = _Lowest(FRONTIER * int(count))
+    known = _Lowest(FRONTIER * count)
     for walk in range(WALKS):
         symbols, energy = annealed(table, np.random.default_rng((seed, STREAM, walk + 1)))
         known.add(energy, symbols[table.lattice.sites])
     while (state := known.next()) is not None:
-        for energy, symbols in _jumps(table, *state, known.limit_eV, int(count)):
+        for energy, symbols in _jumps(table, *state, known.limit_eV, count):
             known.add(energy, symbols)
-    return tuple(_order(scaffold, table, fixed + energy, symbols) for energy, symbols in known.states[: int(count)])
+    return tuple(_order(scaffold, table, fixed + energy, symbols) for energy, symbols in known.states[:count])
 
 
 class _Lowest:

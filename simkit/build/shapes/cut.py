@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit.arrays import Floats, Integers
+from simkit.build.fill.charges import BOND_A
 from simkit.build.scaffold import Scaffold
 from simkit.build.shapes.shape import Shape, Where
 from simkit.errors import InputError
 from simkit.kernels.pair_search import find_pairs
 
-BOND_A = 2.75
-"""Anions nearer than this belong to a metal's polyhedron (2.3 A in the largest octahedra), A."""
 ION_REACH_A = 3.0
 """Anions nearer than this belong to an alkali site, A."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,11 +11,12 @@ import numpy as np
 
 from simkit.arrays import Floats, Integers
 from simkit.build import checks
+from simkit.build.arguments import require_kind
+from simkit.build.check.contacts import TETRAHEDRON_A
 from simkit.build.composition import Composition
 from simkit.build.geometry import Frame
 from simkit.build.phases import DECORATED, Block
 from simkit.build.scaffold import Region, Scaffold, Stratum
-from simkit.build.shapes.finish import Decorated
 from simkit.build.shapes.oxygen_lattice import (
     closure_problems,
     is_kagome,
@@ -22,7 +24,7 @@ from simkit.build.shapes.oxygen_lattice import (
     spinel_octahedra,
     spinel_tetrahedra,
 )
-from simkit.build.shapes.shape import Shape
+from simkit.build.shapes.shape import SHAPE_EXAMPLE, Shape
 from simkit.build.shapes.shape_table import shape_from_dict, shape_to_dict
 from simkit.build.shapes.sites import ANION, ION, METAL, TETRAHEDRON, SiteTable
 from simkit.errors import InputError
@@ -32,8 +34,6 @@ FACE = 0.9
 """A tetrahedron shares a face with octahedra nearer than this times a (0.61 in ideal close packing; next 1.17)."""
 TETRAHEDRA_APART_A = 2.5
 """Two tetrahedral cations are not nearer than this (sharing an edge they are 2.0 A apart), A."""
-TETRAHEDRON_A = 2.5
-"""The four anions of a tetrahedron lie nearer than this (1.8 A on ideal sites, the next at 3.4 A), A."""
 ROLES = {ANION: "anion", METAL: "metal", ION: "alkali", TETRAHEDRON: "tetrahedral"}
 
 
@@ -44,6 +44,10 @@ class Domain:
     block: Block
     shape: Shape
 
+    def __post_init__(self) -> None:
+        require_kind("the block of a domain", self.block, Block, "Block('rock-salt', 3, {'Ni': 1.0})")
+        require_kind("the shape of a domain", self.shape, Shape, SHAPE_EXAMPLE)
+
     def to_dict(self) -> dict:
         """JSON-able table: the keys of the block and "shape"."""
         return {**self.block.to_dict(), "shape": shape_to_dict(self.shape)}
@@ -51,6 +55,7 @@ class Domain:
     @classmethod
     def from_dict(cls, table: Mapping, gaps: int) -> Domain:
         """The domain a table describes, as {"phase": "spinel", "metals": ..., "shape": {"shape": "sphere", ...}}."""
+        require_kind("domain", table, Mapping, "{'phase': 'spinel', 'shape': {'shape': 'sphere', 'radius_A': 6.0}}")
         fields = {"heights": None, "gaps": gaps, **table}
         if "shape" not in fields:
             raise InputError("a domain needs a shape, as shape = {shape = 'sphere', radius_A = 6.0}.")
@@ -60,8 +65,8 @@ class Domain:
 
 def decorated(
     table: SiteTable, frame: Frame, regions: Sequence[Domain], edges: str
-) -> tuple[Decorated, dict[str, int]]:
-    """The scaffold of a decoration map, and counts of what gave way at the edges.
+) -> tuple[Scaffold, dict[str, int], dict[tuple[int, str], int]]:
+    """The scaffold of a decoration map, facts of what gave way at the edges, and its sites by (region, role).
 
     table    all sites, with tetrahedra where a phase is spinel
     regions  the matrix everywhere, then the domains; later ones win
@@ -70,12 +75,14 @@ def decorated(
     """
     region, shift = painted(table, frame, regions)
     role, kind = _roles(table, frame, regions, (region, shift))
+    before = role.copy()
     facts = _edges(table, frame, (role, regions, region), edges)
     length = np.array([push_A(part.block, frame.a_A) for part in regions])[region]
     table = replace(table, positions=pushed_anions(table.positions, frame.cell, role, length), kind=kind)
     kept = role != ""
+    lost = Counter(zip(region[before != role].tolist(), before[before != role].tolist(), strict=True))
     made = _scaffold(table.take(kept), frame, regions, (role[kept], region[kept]))
-    return Decorated(made, _shares(table, frame, region, len(regions))), facts
+    return replace(made, octahedra=_octahedra(table, frame, region, len(regions))), facts, dict(lost)
 
 
 def painted(table: SiteTable, frame: Frame, regions: Sequence[Domain]) -> tuple[Integers, Integers]:
@@ -188,13 +195,12 @@ def _scaffold(table: SiteTable, frame: Frame, regions: Sequence[Domain], place: 
     return Scaffold(frame.cell, table.positions, stratum, table.kind, layers, gallery, strata, records)
 
 
-def _shares(table: SiteTable, frame: Frame, region: Integers, count: int) -> tuple[float, ...]:
-    """Octahedra of each region: slab metals, and one per cell and gallery by the share of its sites."""
-    share = np.bincount(region[table.sort == METAL], minlength=count).astype(float)
-    for j in range(len(frame.stack)):
-        mine = (table.sort == ION) & (table.sheet == 2 * j + 1)
-        share += np.bincount(region[mine], minlength=count) * frame.cells / mine.sum()
-    return tuple(share.tolist())
+def _octahedra(table: SiteTable, frame: Frame, region: Integers, count: int) -> Floats:
+    """(2 slabs, regions) octahedra, empty ones included: a gallery has one per cell, by the share of its sites."""
+    mine = np.isin(table.sort, (METAL, ION))
+    sheet, rows = np.rint(table.sheet[mine]).astype(np.int64), 2 * len(frame.stack)
+    number = np.bincount(sheet * count + region[mine], minlength=rows * count).reshape(rows, count).astype(float)
+    return number * frame.cells / number.sum(axis=1, keepdims=True)
 
 
 def _level(table: SiteTable) -> Integers:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from simkit.arrays import Floats, Integers
 from simkit.build import checks
+from simkit.build.arguments import require_kind, require_list, require_number, require_record, require_text
 from simkit.build.assemble import own_heights
 from simkit.build.check.limits import Limits, Rules
 from simkit.build.composite import Composite
@@ -17,9 +18,9 @@ from simkit.build.heights import Heights
 from simkit.build.phases import DECORATED, Block
 from simkit.build.plane import repeat_matrix
 from simkit.build.shapes.decoration import Domain, decorated, painted
-from simkit.build.shapes.finish import finished
+from simkit.build.shapes.finish import amounts, finished
 from simkit.build.shapes.shape import Everywhere, Ribbon, Where
-from simkit.build.shapes.sites import METAL, SiteTable, at_heights, site_table
+from simkit.build.shapes.sites import ION, METAL, SiteTable, at_heights, site_table
 from simkit.build.stacking import Stack
 from simkit.errors import InputError
 
@@ -45,8 +46,10 @@ class DomainSettings:
     def __post_init__(self) -> None:
         if self.edges not in ("tetrahedral", "alkali"):
             raise InputError(f"edges = {self.edges!r}; use 'tetrahedral' or 'alkali', the site that gives way.")
-        if not self.max_strain_percent >= 0 or not self.smoothing_A >= 0:
-            raise InputError("max_strain_percent and smoothing_A must be numbers, 0 or larger.")
+        require_text("strain", self.strain)
+        require_number("max_strain_percent", self.max_strain_percent, 0.0)
+        require_number("smoothing_A", self.smoothing_A, 0.0)
+        require_kind("limits", self.limits, Limits, "Limits(oxygen_oxygen_A=2.2)")
 
 
 def domains(
@@ -59,26 +62,33 @@ def domains(
     """One continuous anion lattice, that of the matrix, whose cations change from domain to domain.
 
     matrix   phase and composition outside all domains; its gaps set the number of slabs
-    parts    domains; where two overlap the later one counts. A domain has the phase of the matrix with another
-             composition, or, on an O3 matrix, is spinel (any variant) or rock-salt
+    parts    domains; where two overlap the later one counts, and none may vanish under later ones. A domain has the
+             phase of the matrix with another composition, or, on an O3 matrix, is spinel (any variant) or rock-salt
     repeats  (n1, n2) of the primitive hexagonal cell, or a 2 x 2 matrix (`orthogonal(n1, n2)`)
     seed     draws metals and ions; the same seed gives the same cell byte for byte
 
-    Every region keeps its composition exactly; report.facts carry its counts, mean metal valence and strain.
-    Tetrahedral cations that would share a face with a filled octahedron are left out and counted. All regions share
-    one pitch along the normal; blocks on top of each other keep their own heights in `intergrowth`.
+    Metals and anions of every region keep their composition exactly, ions and tetrahedral cations on the sites that
+    are left: tetrahedra that would share a face with a filled octahedron (with edges "alkali" the ions there instead)
+    are left out, counted in report.facts and told as content asked and reached of what the region would hold. The
+    facts also carry mean metal valence and strain of every region. All regions share one pitch along the normal;
+    blocks on top of each other keep their own heights in `intergrowth`.
     Raises InputError where a phase does not share the lattice, a spinel cannot close, a strain passes the limit,
     a composition cannot be met, the charge cannot be balanced or the finished cell fails a check.
     Not promised: that the cut between the domains is the one of lowest energy.
     """
-    settings = settings or DomainSettings()
+    settings = DomainSettings() if settings is None else settings
+    require_kind("settings", settings, DomainSettings, "DomainSettings(edges='alkali')")
+    require_kind("matrix", matrix, Block, "Block('O3', 3, {'Ni': 1.0})")
+    parts = require_list("parts", parts, Domain, "[Domain(Block('rock-salt', 3, {'Ni': 1.0}), Prism(6.0))]")
+    found = plan(matrix, parts, repeats, settings)
+    require_present(found, range(1, len(parts) + 1))
     recipe = {
         "matrix": matrix.to_dict(),
         "parts": [part.to_dict() for part in parts],
         "repeats": np.asarray(repeats).tolist(),
         "settings": asdict(settings),
     }
-    return built("domains", plan(matrix, parts, repeats, settings), seed, recipe)
+    return built("domains", found, seed, recipe)
 
 
 def rebuild_domains(recipe: Mapping) -> Composite:
@@ -122,6 +132,21 @@ def plan(matrix: Block, parts: Sequence[Domain], repeats: Sequence, settings: Do
     return DomainPlan(regions, own, frame, table.moved_to(at_heights(table, frame, slab_A)), settings)
 
 
+def require_present(plan: DomainPlan, wanted: Iterable[int]) -> None:
+    """Raise InputError where one of the regions (0 the matrix, then the domains) holds no site for a metal."""
+    region = plan.region
+    between = np.array([part.block.phase in DECORATED for part in plan.regions])[region]
+    metals = (plan.table.sort == METAL) | ((plan.table.sort == ION) & between)
+    sites = np.bincount(region[metals], minlength=len(plan.regions))
+    for k in wanted:
+        if not sites[k]:
+            part = plan.regions[k]
+            raise InputError(
+                f"region {k} ({part.block.phase}, {part.shape}) holds none of the {metals.sum()} metal sites: its "
+                "shape lies between them or others cover it; make it larger, move it, or put it after those."
+            )
+
+
 def built(kind: str, plan: DomainPlan, seed: int, recipe: Mapping[str, object]) -> Composite:
     """Decorate, fill and check a plan."""
     frame, settings = plan.frame, plan.settings
@@ -133,8 +158,10 @@ def built(kind: str, plan: DomainPlan, seed: int, recipe: Mapping[str, object]) 
     shapes = {name: plan.regions[k].shape for k, name in zip(present, names, strict=True)}
     lengths = {name: s.to_A - s.from_A for name, s in shapes.items() if isinstance(s, Ribbon)}
     gaps = tuple(frame.stack.gaps())
-    rules = Rules(settings.limits, gaps=gaps, strains_percent=promised, lengths_A=lengths)
-    made, dropped = decorated(plan.table, frame, plan.regions, settings.edges)
+    made, dropped, lost = decorated(plan.table, frame, plan.regions, settings.edges)
+    why = "they would share faces or edges with filled ones; in a larger region fewer do"
+    held = amounts(made, lost, why)
+    rules = Rules(settings.limits, gaps=gaps, strains_percent=promised, lengths_A=lengths, amounts=held)
     facts = {"a_A": frame.a_A, "height_A": frame.height_A}
     for k, name, strain in zip(present, names, strains, strict=True):
         height = sum(plan.own[k].slab_A + plan.own[k].gallery_A(gap) for gap in gaps)
@@ -144,10 +171,11 @@ def built(kind: str, plan: DomainPlan, seed: int, recipe: Mapping[str, object]) 
 
 
 def settings_from(table: Mapping) -> DomainSettings:
-    """Settings from their table (`asdict`), limits included."""
-    table = dict(table)
-    limits = table.pop("limits", None)
-    return DomainSettings(**table) if limits is None else DomainSettings(**table, limits=Limits(**limits))
+    """Settings from their table (`asdict`), limits included. Raises InputError for a table that is none."""
+    table = require_record("settings", table, DomainSettings)
+    if "limits" in table:
+        table["limits"] = Limits(**require_record("limits", table["limits"], Limits))
+    return DomainSettings(**table)
 
 
 def common_frame(stack: Stack, matrix: np.ndarray, own: Sequence[Heights], weights: Sequence[float]) -> Frame:
@@ -178,6 +206,13 @@ def local_slabs(
 
 def _require_phases(blocks: Sequence[Block]) -> None:
     matrix = blocks[0]
+    for block in blocks:
+        for name, default in (("faces", ("K", "K")), ("elastic", None), ("centres", None)):
+            if getattr(block, name) != default:
+                raise InputError(
+                    f"{name} = {getattr(block, name)!r} in block {block.phase} has no effect on a decorated anion "
+                    "lattice; leave it out, or stack the blocks (`intergrowth`)."
+                )
     for block in blocks[1:]:
         if block.gaps != matrix.gaps:
             raise InputError(

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 
 from simkit.arrays import Floats, Integers
+from simkit.build.arguments import require_list
 from simkit.build.scaffold import Scaffold
 from simkit.errors import InputError
 
@@ -71,9 +72,14 @@ def plane_of(crystal: Scaffold, indices: Sequence[int], slabs: int) -> Plane:
     ez = normal * spacing
     grid = np.stack(np.meshgrid(*(np.arange(-REACH, REACH + 1),) * 3, indexing="ij"), -1).reshape(-1, 3)
     level, vectors = grid @ g, grid @ crystal.cell
-    first, second = _shortest_pair(
-        vectors[(level == 0) & np.any(grid != 0, axis=1)], ez, abs(crystal_volume(crystal)) / spacing
-    )
+    inside = vectors[(level == 0) & np.any(grid != 0, axis=1)]
+    pair = _shortest_pair(inside, ez, abs(crystal_volume(crystal)) / spacing)
+    if pair is None or not (level == 1).any():
+        raise InputError(
+            f"plane ({' '.join(str(int(i)) for i in indices)}) has no cell of lattice vectors up to {REACH} in each "
+            "index; give a plane of lower indices."
+        )
+    first, second = pair
     ex = first / np.linalg.norm(first)
     turn = np.array([ex, np.cross(ez, ex), ez])
     steps = vectors[level == 1]
@@ -89,7 +95,7 @@ def crystal_volume(crystal: Scaffold) -> float:
 
 def _indices(cell: Floats, indices: Sequence[int], slabs: int) -> Integers:
     """(3,) coprime integers of the plane in the reciprocal basis of the cell itself."""
-    values = list(indices)
+    values = require_list("plane", indices, object, "(0, 1, 2)")
     whole = all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in values)
     if len(values) != 3 or not whole or not any(values):
         raise InputError(f"plane {tuple(values)!r}; give three whole numbers h, k, l, not all zero, as (0, 1, 2).")
@@ -101,9 +107,12 @@ def _indices(cell: Floats, indices: Sequence[int], slabs: int) -> Integers:
     return g // math.gcd(*(int(x) for x in g))
 
 
-def _shortest_pair(vectors: Floats, normal: Floats, area_A2: float) -> tuple[Floats, Floats]:
-    """The shortest two vectors that span the plane's primitive cell, right-handed about the normal."""
+def _shortest_pair(vectors: Floats, normal: Floats, area_A2: float) -> tuple[Floats, Floats] | None:
+    """The shortest two vectors that span the primitive cell of a plane, right-handed about the normal, or None."""
+    if not len(vectors):
+        return None
     vectors = vectors[np.lexsort((*np.round(vectors.T, 6), np.round(np.linalg.norm(vectors, axis=1), 6)))]
-    first = vectors[-1] if not len(vectors) else vectors[0]
+    first = vectors[0]
     spanned = np.cross(first, vectors) @ normal
-    return first, vectors[np.flatnonzero(np.isclose(spanned, area_A2, rtol=1e-6))[0]]
+    found = np.flatnonzero(np.isclose(spanned, area_A2, rtol=1e-6))
+    return (first, vectors[found[0]]) if len(found) else None

@@ -11,16 +11,18 @@ import numpy as np
 
 from simkit.arrays import Floats, Integers
 from simkit.build import assemble
+from simkit.build.arguments import require_kind, require_number, require_record, require_whole
 from simkit.build.assemble import Model
-from simkit.build.check.limits import Limits, Rules
+from simkit.build.check.limits import Amount, Limits, Rules
 from simkit.build.composite import Composite, composite
 from simkit.build.fill.counts import stratum_counts
-from simkit.build.plane import area, repeat_matrix, supercell
+from simkit.build.phases import DECORATED
+from simkit.build.plane import repeat_matrix
 from simkit.build.scaffold import Scaffold
 from simkit.build.shapes.core_shell import rebuild_core_shell
 from simkit.build.shapes.cut import Cluster, cut, neighbours, trimmed
 from simkit.build.shapes.domains import rebuild_domains
-from simkit.build.shapes.shape import Ellipsoid, Prism, Where
+from simkit.build.shapes.shape import Ellipsoid, Offset, Prism, Where
 from simkit.build.shapes.shape_table import shape_from_dict, shape_to_dict
 from simkit.build.valence import ANION_VALENCE, ion_valence, tetrahedral_valence, window
 from simkit.errors import InputError
@@ -58,35 +60,45 @@ class ParticleSettings:
     def __post_init__(self) -> None:
         if self.keep not in KEEP:
             raise InputError(f"keep = {self.keep!r}; use 'polyhedra' or 'formula'.")
-        if self.ion_anions not in (3, 4, 5, 6):
-            raise InputError(f"ion_anions = {self.ion_anions!r}; give 3, 4, 5 or 6.")
-        if not 5.0 <= self.vacuum_A <= 100.0:
-            raise InputError(f"vacuum_A = {self.vacuum_A!r}; give 5 to 100 A.")
+        object.__setattr__(self, "ion_anions", require_whole("ion_anions", self.ion_anions, 3, 6))
+        object.__setattr__(self, "vacuum_A", require_number("vacuum_A", self.vacuum_A, 5.0, 100.0))
+        if self.valence is not None:
+            object.__setattr__(self, "valence", require_number("valence", self.valence, 0.0, 8.0))
+        require_kind("limits", self.limits, Limits, "Limits(oxygen_oxygen_A=2.2)")
 
 
 def particle(
-    source: Model | Composite, shape: Prism | Ellipsoid, seed: int = 0, settings: ParticleSettings | None = None
+    source: Model | Composite,
+    shape: Prism | Ellipsoid | Offset,
+    seed: int = 0,
+    settings: ParticleSettings | None = None,
 ) -> Composite:
     """A particle cut from a stack or from domains, in a cell with vacuum on all sides (periodic False).
 
     shape  what the metals must lie in: a prism keeps all slabs (the gallery at the top of the cell stays open), an
-           ellipsoid or sphere is bounded along the normal too. The source must be wide enough for it.
-    The number of ions is chosen so that the particle is neutral; report.facts say how many atoms at its surface
-    lack neighbours. Raises InputError where nothing is inside, the source is too small, no number of ions makes the
-    particle neutral, or two atoms are too close. Not promised: a stable surface.
+           ellipsoid or sphere is bounded along the normal too, and either may be grown (`Offset`). The sides of a
+           hexagonal prism run along the close-packed rows. The source must be wide enough for it.
+    The number of ions is chosen so that the particle is neutral; the report tells ions per metal as asked and
+    reached, report.facts how many atoms at the surface lack neighbours. Raises InputError for a shape that is not
+    bounded, where nothing is inside, the source is too small, no number of ions makes the particle neutral, or two
+    atoms are too close. Not promised: a stable surface.
     """
-    settings = settings or ParticleSettings()
+    settings = ParticleSettings() if settings is None else settings
+    require_kind("settings", settings, ParticleSettings, "ParticleSettings(keep='formula')")
+    require_kind("source", source, (Model, Composite), "bulk(Block('O3', 3, {'Ni': 1.0}), (8, 8))")
+    _require_finite(shape)
     if source.recipe.get("kind") not in SOURCES:
         raise InputError(f"a particle is cut from {', '.join(SOURCES)}; a {source.recipe.get('kind')} cell is none.")
     found = cut(source.scaffold, shape, _where(source), settings.ion_anions)
     if settings.keep == "formula":
         roles = Counter(source.scaffold.role.tolist())
         found = trimmed(found, roles["anion"] / roles["metal"], settings.ion_anions)
-    made = _neutral(_boxed(source.scaffold, found, settings.vacuum_A), settings.valence)
+    boxed = _boxed(source.scaffold, found, settings.vacuum_A)
+    made = _neutral(boxed, settings.valence)
     recipe = {"source": source.recipe, "shape": shape_to_dict(shape), "settings": asdict(settings)}
     tags = dict.fromkeys(np.unique(made.kind[made.role == "metal"]).tolist(), SURFACE_METALS)
     tags |= dict.fromkeys(_ion_tags(made), SURFACE_IONS)
-    rules = Rules(settings.limits, coordination=tags, surface=True)
+    rules = Rules(settings.limits, coordination=tags, surface=True, amounts=_ions_per_metal(boxed, made))
     built = composite("particle", made, seed, {"vacuum_A": settings.vacuum_A}, recipe, rules)
     s = built.structure
     free = Structure(s.numbers, s.positions, s.cell, (False, False, False), s.layers, s.tags)
@@ -96,19 +108,42 @@ def particle(
 
 def rebuild_particle(recipe: Mapping) -> Composite:
     """The cell a recipe of `particle` describes."""
-    table = dict(recipe["settings"])
-    settings = ParticleSettings(**{**table, "limits": Limits(**table["limits"])})
+    table = require_record("settings", recipe["settings"], ParticleSettings)
+    if "limits" in table:
+        table["limits"] = Limits(**require_record("limits", table["limits"], Limits))
+    settings = ParticleSettings(**table)
     source = SOURCES[recipe["source"]["kind"]](recipe["source"])
     return particle(source, shape_from_dict(recipe["shape"]), recipe["seed"], settings)
 
 
 def _where(source: Model | Composite) -> Where:
     scaffold = source.scaffold
-    matrix = repeat_matrix(source.recipe["repeats"])
-    plane_A2 = abs(np.linalg.det(scaffold.cell[:2, :2]))
-    _, primitive = supercell(matrix, float(np.sqrt(plane_A2 / area(matrix) / np.sqrt(0.75))))
+    primitive = np.linalg.solve(repeat_matrix(source.recipe["repeats"]).astype(float), scaffold.cell[:2, :2])
     slabs = int(scaffold.layers.max()) + 1
     return Where(scaffold.positions, np.zeros(len(scaffold)), scaffold.cell, slabs, primitive)
+
+
+def _require_finite(shape: object) -> None:
+    body = shape
+    while isinstance(body, Offset):
+        body = body.of
+    if not isinstance(body, Prism | Ellipsoid):
+        raise InputError(f"a particle of shape {shape!r} is not bounded; give for example Prism(7.0) or sphere(8.0).")
+
+
+def _ions_per_metal(asked: Scaffold, made: Scaffold) -> dict[tuple[int, str], Amount]:
+    """Ions of every layered region by its metals: the content of the source and what neutrality leaves."""
+    counts = stratum_counts(made)
+    result = {}
+    for k, region in enumerate(asked.regions):
+        number: Counter = Counter()
+        for stratum, table in zip(made.strata, counts, strict=True):
+            number[stratum.role] += sum(table.values()) if stratum.region == k else 0
+        if number["metal"] and region.phase not in DECORATED:
+            ions, metals = number["alkali"], number["metal"]
+            why = f"{ions} ions on {metals} metals, at sites its anions surround, make the particle neutral."
+            result[k, "alkali"] = Amount(region.composition.mean_content, metals, ions / metals, why)
+    return result
 
 
 def _boxed(source: Scaffold, found: Cluster, vacuum_A: float) -> Scaffold:

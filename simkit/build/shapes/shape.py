@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit.arrays import Floats, Integers
+from simkit.build.arguments import is_number, require_kind, require_list, require_number, require_whole
 from simkit.errors import InputError, nearest
 
 LINES = {"zigzag": 0.0, "armchair": 30.0}
@@ -74,6 +75,8 @@ class Layers:
     last: int
 
     def __post_init__(self) -> None:
+        for name in ("first", "last"):
+            object.__setattr__(self, name, require_whole(f"layers: {name}", getattr(self, name)))
         if not 0 <= self.first <= self.last:
             raise InputError(f"layers {self.first} to {self.last} do not exist; need 0 <= first <= last.")
 
@@ -104,7 +107,9 @@ class Ribbon:
     line: str = "armchair"
 
     def __post_init__(self) -> None:
-        if self.line not in LINES:
+        for name in ("from_A", "to_A"):
+            object.__setattr__(self, name, require_number(f"ribbon: {name}", getattr(self, name)))
+        if not isinstance(self.line, str) or self.line not in LINES:
             raise InputError(f"line {self.line!r} is unknown; {nearest(str(self.line), LINES)}")
         if not self.from_A < self.to_A:
             raise InputError(f"a ribbon from {self.from_A} to {self.to_A} A is empty; to_A must exceed from_A.")
@@ -148,8 +153,8 @@ class Prism:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "centre", _numbers("centre", self.centre, 2))
-        _require_radius(self.radius_A)
-        if self.sides not in (0, 6):
+        object.__setattr__(self, "radius_A", _radius("radius_A", self.radius_A))
+        if not is_number(self.sides) or self.sides not in (0, 6):
             raise InputError(f"a prism of {self.sides!r} sides is not offered; use 0 (cylinder) or 6 (hexagonal).")
 
     def extended(self, cell: Floats, primitive: Floats) -> tuple[bool, bool, bool]:
@@ -185,9 +190,8 @@ class Ellipsoid:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "centre", _numbers("centre", self.centre, 3))
-        object.__setattr__(self, "radii_A", _numbers("radii_A", self.radii_A, 3))
-        for radius in self.radii_A:
-            _require_radius(radius)
+        radii = _numbers("radii_A", self.radii_A, 3)
+        object.__setattr__(self, "radii_A", tuple(_radius("radii_A", radius) for radius in radii))
 
     def extended(self, cell: Floats, primitive: Floats) -> tuple[bool, bool, bool]:
         """Bounded everywhere."""
@@ -206,8 +210,13 @@ class Ellipsoid:
 class Offset:
     """A shape grown by by_A on all sides (shrunk where negative): nested shells share one core."""
 
-    of: Layers | Ribbon | Prism | Ellipsoid
+    of: Layers | Ribbon | Prism | Ellipsoid | Offset
     by_A: float
+
+    def __post_init__(self) -> None:
+        kinds = (Layers, Ribbon, Prism, Ellipsoid, Offset)
+        require_kind("offset: of", self.of, kinds, "a prism, {shape = 'prism', radius_A = 6.0}")
+        object.__setattr__(self, "by_A", require_number("offset: by_A", self.by_A))
 
     def extended(self, cell: Floats, primitive: Floats) -> tuple[bool, bool, bool]:
         """As the shape it grew from."""
@@ -220,6 +229,7 @@ class Offset:
 
 
 Shape = Everywhere | Layers | Ribbon | Prism | Ellipsoid | Offset
+SHAPE_EXAMPLE = "Prism(9.0), sphere(8.0), Ribbon(0.0, 12.0) or Layers(0, 2)"
 
 
 def crossing_axis(cell: Floats, primitive: Floats, line: str) -> int:
@@ -273,12 +283,15 @@ def _require_room(diameter: float, cell: Floats, unit_A: float = 1.0) -> None:
         )
 
 
-def _require_radius(radius: float) -> None:
-    if isinstance(radius, bool) or not isinstance(radius, int | float) or not 0 < radius < math.inf:
-        raise InputError(f"radius {radius!r} A is impossible; it must be a positive number.")
+def _radius(name: str, value: object) -> float:
+    radius = require_number(name, value)
+    if radius <= 0:
+        raise InputError(f"{name} = {radius!r} A is impossible; it must be a positive number.")
+    return radius
 
 
 def _numbers(name: str, values: Sequence[float], count: int) -> tuple[float, ...]:
-    if isinstance(values, str) or not isinstance(values, Sequence) or len(values) != count:
+    numbers = require_list(name, values, object, f"{count} numbers, as {[0.5] * count}")
+    if len(numbers) != count:
         raise InputError(f"{name} = {values!r}; give {count} numbers.")
-    return tuple(float(v) for v in values)
+    return tuple(require_number(f"{name}[{k}]", value) for k, value in enumerate(numbers))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 
+from simkit.build.arguments import require_kind, require_number
 from simkit.build.shapes.shape import Ellipsoid, Everywhere, Layers, Offset, Prism, Ribbon, Shape
 from simkit.errors import InputError, nearest
 
@@ -30,29 +31,33 @@ def shape_to_dict(shape: Shape) -> dict:
 def shape_from_dict(table: Mapping) -> Shape:
     """The shape a table describes; "sphere" with radius_A is an ellipsoid of equal half axes.
 
-    Raises InputError for an unknown shape or key, naming what is allowed.
+    Raises InputError for an unknown shape or key, naming what is allowed, and for one that is missing.
     """
-    fields = dict(table)
-    name = fields.pop("shape", None)
-    if name == "sphere":
-        radius = fields.pop("radius_A", None)
-        name, fields = "ellipsoid", {**fields, "radii_A": (radius,) * 3}
-    if name == "offset" and isinstance(fields.get("of"), Mapping):
-        fields["of"] = shape_from_dict(fields["of"])
-    if name not in SHAPES:
+    require_kind("shape", table, Mapping, "a table, {'shape': 'sphere', 'radius_A': 6.0}")
+    given = dict(table)
+    name = given.pop("shape", None)
+    if not isinstance(name, str) or name not in (*SHAPES, "sphere"):
         raise InputError(f"shape {name!r} is unknown; {nearest(str(name), [*SHAPES, 'sphere'])}")
-    allowed = SHAPES[name].__dataclass_fields__
-    for key in fields:
-        if key not in allowed:
-            raise InputError(
-                f"{key!r} is no key of shape {name}; {nearest(key, allowed) if allowed else 'it has none'}"
-            )
-    try:
-        return SHAPES[name](**fields)
-    except TypeError as error:
-        raise InputError(f"shape {name} is incomplete: it needs {', '.join(allowed)} ({error}).") from error
+    kind = SHAPES.get(name, Ellipsoid)
+    keys = {"radius_A": True, "centre": False} if name == "sphere" else _keys(kind)
+    for key in given:
+        if key not in keys:
+            raise InputError(f"{key!r} is no key of shape {name}; {nearest(str(key), keys) if keys else 'it has none'}")
+    missing = [key for key, needed in keys.items() if needed and key not in given]
+    if missing:
+        raise InputError(f"shape {name} is incomplete: it needs {', '.join(missing)}.")
+    if name == "sphere":
+        return sphere(**given)
+    if name == "offset" and isinstance(given["of"], Mapping):
+        given["of"] = shape_from_dict(given["of"])
+    return kind(**given)
+
+
+def _keys(kind: type) -> dict[str, bool]:
+    """Key of a shape -> whether it must be given."""
+    return {field.name: field.default is MISSING for field in fields(kind)}
 
 
 def sphere(radius_A: float, centre: Sequence[float] = (0.5, 0.5, 0.5)) -> Ellipsoid:
     """A sphere of radius_A (A) at a fractional centre."""
-    return Ellipsoid((radius_A,) * 3, tuple(centre))
+    return Ellipsoid((require_number("radius_A", radius_A),) * 3, centre)

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
+from simkit.build.arguments import require_kind, require_list, require_number, require_record, require_whole
 from simkit.build.check.limits import Limits, Rules
 from simkit.build.composite import Composite, composite
 from simkit.build.phases import Block
 from simkit.build.scaffold import Scaffold
 from simkit.build.shapes.decoration import Domain, decorated, push_A, pushed_anions
 from simkit.build.shapes.domains import DomainSettings, plan
+from simkit.build.shapes.finish import amounts, with_ledgers
 from simkit.build.shapes.mirror import Plane, plane_of
 from simkit.build.shapes.shape import Everywhere
 from simkit.build.shapes.twin_cell import closer_A, excess_anions, joined, repeated
@@ -23,6 +25,7 @@ from simkit.errors import InputError
 SMALLEST = {"spinel": (3, 2)}
 """Phase -> galleries and in-plane repeats of the smallest cell, where it is not one pattern and 1 x 1."""
 TWIN_LIMITS = Limits(oxygen_oxygen_A=2.2, metal_oxygen_A=1.7, metal_metal_A=2.4)
+LEFT_OUT = ("alkali", "tetrahedral")
 CONSIDERED = 60
 """Boundaries of each side that are paired with those of the other."""
 
@@ -47,11 +50,16 @@ class TwinSettings:
     limits: Limits = field(default_factory=lambda: TWIN_LIMITS)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "repeats", tuple(int(n) for n in self.repeats))
-        if self.rank < 0 or min(self.repeats) < 1 or len(self.repeats) != 2:
-            raise InputError(f"rank = {self.rank}, repeats = {self.repeats}; give rank >= 0 and two counts >= 1.")
-        if not 5.0 <= self.thickness_A <= 200.0:
-            raise InputError(f"thickness_A = {self.thickness_A!r}; give 5 to 200 A between the boundaries.")
+        repeats = require_list("repeats", self.repeats, object, "(2, 2)")
+        if len(repeats) != 2:
+            raise InputError(f"repeats = {self.repeats!r}; give two counts, one along each side of the plane cell.")
+        put = object.__setattr__
+        put(self, "repeats", tuple(require_whole(f"repeats[{k}]", n, 1) for k, n in enumerate(repeats)))
+        put(self, "rank", require_whole("rank", self.rank, 0))
+        put(self, "least", require_whole("least", self.least, 1, 6))
+        put(self, "thickness_A", require_number("thickness_A", self.thickness_A, 5.0, 200.0))
+        require_kind("search", self.search, TwinSearch, "TwinSearch(offsets=12)")
+        require_kind("limits", self.limits, Limits, "Limits(oxygen_oxygen_A=2.2)")
 
 
 def mirror_twin(
@@ -68,7 +76,9 @@ def mirror_twin(
     Raises InputError where no boundary keeps the limits and the coordination, or the cell fails a check.
     Not promised: that the boundary of lowest energy is among those searched.
     """
-    settings = settings or TwinSettings()
+    settings = TwinSettings() if settings is None else settings
+    require_kind("settings", settings, TwinSettings, "TwinSettings(thickness_A=20.0)")
+    require_kind("block", block, Block, "Block('O3', 3, {'Mn': 1.0})")
     crystal, slabs, a_A = _crystal(block)
     seen = plane_of(crystal, plane, slabs)
     upper, lower = _pair(seen, plane, closer_A(block), settings)
@@ -76,18 +86,21 @@ def mirror_twin(
     length = np.full(len(made), push_A(block, a_A))
     made = replace(made, positions=pushed_anions(made.positions, made.cell, made.role, length))
     made = repeated(made, settings.repeats)
+    cells = settings.repeats[0] * settings.repeats[1]
     ratio = (made.role == "anion").sum() / (made.role == "metal").sum()
     bulk = (crystal.role == "anion").sum() / (crystal.role == "metal").sum()
+    excess = round(float((made.role == "anion").sum() - bulk * (made.role == "metal").sum()))
     facts = {
         "plane": " ".join(str(int(i)) for i in plane),
         "a_A": a_A,
         "plane_spacing_A": seen.spacing_A,
-        "boundary_area_A2": seen.area_A2 * settings.repeats[0] * settings.repeats[1],
+        "boundary_area_A2": seen.area_A2 * cells,
         **_told("upper", upper),
         **_told("lower", lower),
         "anions_per_metal": float(ratio),
-        "stoichiometric": bool(abs(ratio - bulk) < 1e-9),
-        **dropped,
+        "stoichiometric": bool(excess == 0),
+        "anions_beyond_formula": excess,
+        **{f"{w}_sites_left_out": cells * sum(n for (_, r, _), n in dropped.items() if r == w) for w in LEFT_OUT},
     }
     recipe = {
         "block": block.to_dict(),
@@ -97,14 +110,29 @@ def mirror_twin(
     numbers = tuple(range(settings.least, 7))
     tags = dict.fromkeys(np.unique(made.kind[made.role == "metal"]).tolist(), numbers)
     tags |= dict.fromkeys(["oct", *(f"{block.alkali}_{k}" for k in ("e", "f", "ef", "fe"))], tuple(range(4, 10)))
-    return composite("twin", made, seed, facts, recipe, Rules(settings.limits, coordination=tags))
+    lost = {(half, role): n * cells for (half, role, first), n in dropped.items() if first}
+    held = amounts(made, lost, "they are too near to the other half or lack anions there")
+    rules = Rules(settings.limits, coordination=tags, amounts=held)
+    return _warned(with_ledgers(composite("twin", made, seed, facts, recipe, rules)), excess)
 
 
 def rebuild_twin(recipe: Mapping) -> Composite:
     """The cell a recipe of `mirror_twin` describes."""
-    table = dict(recipe["settings"])
-    settings = TwinSettings(**{**table, "limits": Limits(**table["limits"]), "search": TwinSearch(**table["search"])})
+    table = require_record("settings", recipe["settings"], TwinSettings)
+    for name, kind in (("limits", Limits), ("search", TwinSearch)):
+        if name in table:
+            table[name] = kind(**require_record(name, table[name], kind))
+    settings = TwinSettings(**table)
     return mirror_twin(Block.from_dict(recipe["block"]), recipe["plane"], recipe["seed"], settings)
+
+
+def _warned(built: Composite, excess: int) -> Composite:
+    """The cell with a warning where its boundaries hold more or fewer anions than the formula."""
+    if not excess:
+        return built
+    more = "more" if excess > 0 else "fewer"
+    text = f"the boundaries keep {abs(excess)} anions {more} than the formula has for these metals; try other ranks."
+    return replace(built, report=replace(built.report, warnings=(*built.report.warnings, text)))
 
 
 def _crystal(block: Block) -> tuple[Scaffold, int, float]:
@@ -115,8 +143,8 @@ def _crystal(block: Block) -> tuple[Scaffold, int, float]:
     ideal = {"oxygen_u": 0.25} if block.phase == "spinel" else {}
     single = replace(block, gaps=gaps, **ideal)
     made = plan(single, [], (repeats, repeats), DomainSettings())
-    found, _ = decorated(made.table, made.frame, [Domain(single, Everywhere())], "tetrahedral")
-    return found.scaffold, 3 if made.frame.stack.shear else 1, made.frame.a_A
+    found, _, _ = decorated(made.table, made.frame, [Domain(single, Everywhere())], "tetrahedral")
+    return found, 3 if made.frame.stack.shear else 1, made.frame.a_A
 
 
 def _period(block: Block) -> int:

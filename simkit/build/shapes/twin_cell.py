@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 
 from simkit.arrays import Floats, Integers
-from simkit.build.check.contacts import ION_SHIFT_A
+from simkit.build.check.contacts import ION_SHIFT_A, TETRAHEDRON_A
 from simkit.build.check.limits import Limits
 from simkit.build.phases import Block
 from simkit.build.scaffold import Region, Scaffold, Stratum
@@ -16,7 +17,6 @@ from simkit.build.shapes.mirror import Plane
 from simkit.build.shapes.twin_search import (
     FRAMEWORK,
     IN_PLANE_A,
-    TETRAHEDRON_A,
     Boundary,
     clashing,
     least_distances,
@@ -58,8 +58,8 @@ def excess_anions(seen: Plane, pair: tuple[Boundary, Boundary], ratio: float, th
 
 def joined(
     seen: Plane, pair: tuple[Boundary, Boundary], block: Block, thickness_A: float, limits: Limits
-) -> tuple[Scaffold, dict[str, int]]:
-    """Both halves in one cell as a scaffold, and how many sites were left out."""
+) -> tuple[Scaffold, Counter]:
+    """Both halves in one cell as a scaffold, and how many sites were left out by (half, role, `first_kind`)."""
     upper, lower = pair
     points, site, imaged, top = half_crystal(seen, pair, thickness_A)
     image = reflected(points[imaged], top, upper.shift_A)
@@ -72,7 +72,8 @@ def joined(
     half = np.repeat([0, 1], [len(points), len(image)])
     role = seen.role[site].astype("<U12")
     gone = _left_out(positions, cell, role, half, least_distances(limits, closer_A(block)))
-    dropped = {f"{name}_sites_left_out": int((role[gone] == name).sum()) for name in ("alkali", "tetrahedral")}
+    rows = half[gone].tolist(), role[gone].tolist(), first_kind(seen.kind[site[gone]]).tolist()
+    dropped = Counter(zip(*rows, strict=True))
     kept = np.setdiff1d(np.arange(len(site)), gone)
     made = _scaffold(positions[kept], cell, (role[kept], seen.kind[site[kept]], half[kept]), block)
     return made, dropped

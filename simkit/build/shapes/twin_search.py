@@ -8,17 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit.arrays import Floats, Integers
+from simkit.build.arguments import require_whole
+from simkit.build.check.contacts import TETRAHEDRON_A
 from simkit.build.check.limits import Limits
+from simkit.build.fill.charges import BOND_A
 from simkit.build.shapes.mirror import Plane
 from simkit.errors import InputError
 from simkit.kernels.pair_search import Pairs, find_pairs
 
 IN_PLANE_A = 0.05
 """An atom this near the mirror lies in it, A."""
-BOND_A = 2.75
-"""Anions nearer than this are bonded to a metal, A."""
-TETRAHEDRON_A = 2.5
-"""Anions nearer than this are bonded to a tetrahedral cation, A."""
 DEPTH_A = 6.0
 """How much crystal on either side of the mirror is looked at, A."""
 FACE_A = 2.75
@@ -83,11 +82,10 @@ class TwinSearch:
     mirror: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.offsets < 1 or self.shifts < 1 or self.mirror not in MIRRORS:
-            raise InputError(
-                f"offsets = {self.offsets}, shifts = {self.shifts}, mirror = {self.mirror!r}; both numbers must be at "
-                f"least 1, mirror one of {', '.join(MIRRORS)}."
-            )
+        for name in ("offsets", "shifts"):
+            object.__setattr__(self, name, require_whole(name, getattr(self, name), 1))
+        if self.mirror not in MIRRORS:
+            raise InputError(f"mirror = {self.mirror!r}; it must be one of {', '.join(MIRRORS)}.")
 
 
 def boundaries(plane: Plane, search: TwinSearch, limits: Limits, closer_A: float) -> list[Boundary]:

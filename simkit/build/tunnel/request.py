@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+import numpy as np
+
 from simkit.build.arguments import require_kind, require_list, require_number, require_whole
 from simkit.build.composition import Composition
 from simkit.build.strain import stiffness
@@ -117,12 +119,15 @@ def _periods(periods: object) -> tuple[int, int] | None:
 def _constants(constants: object) -> tuple[Constants, Constants] | None:
     if constants is None:
         return None
-    tables = require_list("constants", constants, Mapping | Sequence, "({'C11': 220, ...}, {'C11': 180, ...})")
+    kinds = (Mapping, Sequence, np.ndarray)
+    tables = require_list("constants", constants, kinds, "({'C11': 220, ...}, {'C11': 180, ...})")
     if len(tables) != 2:
         raise InputError(f"constants has {len(tables)} tables; give two, of the layered and of the tunnel block.")
-    for table in tables:
-        stiffness(table)
-    return tables
+    matrices = [stiffness(table) for table in tables]
+    return tuple(
+        dict(table) if isinstance(table, Mapping) else tuple(map(tuple, matrix.tolist()))
+        for table, matrix in zip(tables, matrices, strict=True)
+    )
 
 
 def contact_from_dict(record: Mapping) -> Contact:

@@ -317,6 +317,32 @@ def test_forces_and_volume_are_judged(sound):
     assert any("volume changed by +19.1 %, more than 15 %" in t for t in burst.hard)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((None, 0.1), "after is a NoneType"),
+        ((..., float("nan")), "fmax_eV_per_A = nan"),
+        ((..., "0.1"), "fmax_eV_per_A = '0.1'"),
+        ((..., -0.1), "fmax_eV_per_A = -0.1"),
+        ((..., 0.1, float("nan")), "converged_eV_per_A = nan"),
+    ],
+)
+def test_what_is_no_relaxed_cell_and_no_force_is_refused(sound, arguments, words):
+    after = sound.structure if arguments[0] is ... else arguments[0]
+    with pytest.raises(InputError, match=words):
+        validate_relaxed(sound, after, *arguments[1:])
+
+
+def test_a_force_that_is_no_number_is_never_converged(sound):
+    found = checks.examine_relaxed(checks.Subject(sound.structure, checks.Rules()), sound.structure, float("nan"), 0.05)
+    assert any("not relaxed" in text for text in found.soft)
+
+
+def test_bond_valence_of_zirconium_is_that_of_its_table():
+    # Brese and O'Keeffe 1991: 1.928 A; six bonds of 2.078 A then sum to 6 exp((1.928 - 2.078) / 0.37) = 4.00
+    assert 6 * np.exp((checks.BOND_VALENCE_A["Zr"][4] - 2.078) / 0.37) == pytest.approx(4.0, abs=0.01)
+
+
 def test_a_slab_that_glides_is_named(sound):
     s = sound.structure
     found = classify(s)

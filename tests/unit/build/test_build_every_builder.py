@@ -74,6 +74,13 @@ def test_reports_agree_with_the_atoms(cell):
             for symbol, n in counts.items():
                 totals[symbol] = totals.get(symbol, 0) + n
     assert totals == report.counts
+    for region in report.regions:
+        metals = np.array(list(region.counts.get("metal", {}).values()))
+        x = metals / max(metals.sum(), 1)
+        assert region.entropy_R == pytest.approx(-(x * np.log(x)).sum(), abs=1e-12)
+        words = ["low", "medium", "high"][int(region.entropy_R >= 1.0) + int(region.entropy_R >= 1.5)]
+        assert region.entropy_class == words
+        assert len(metals) == 0 or f"{region.entropy_R:.3f} R per metal" in report.text()
     charge = -2 * (s.numbers == 8).sum() - (s.numbers == 9).sum()
     assert sum(r.charges.anions for r in report.regions) == pytest.approx(charge)
     found = checks.contacts(s, cell.subject.kinds)

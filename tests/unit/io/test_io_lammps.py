@@ -39,11 +39,17 @@ def test_ase_reads_elements_and_masses(cell, tmp_path):
     assert list(atoms.arrays["type"]) == [1 + sorted(set(cell.symbols)).index(s) for s in cell.symbols]
 
 
-def test_first_line_carries_types_and_provenance_within_the_line_length_of_lammps(cell, tmp_path):
-    path = io.write(tmp_path / "cell.lammps-data", cell, {"recipe": "p2", "note": "x" * 400})
-    first = path.read_text().splitlines()[0]
-    assert first.startswith("# types Co Mn Na Ni O; cell; recipe p2;")
-    assert len(first) < 256
+def test_comments_carry_types_and_all_provenance_within_the_line_length_of_lammps(cell, tmp_path):
+    facts = {"recipe": "p2", "strains": ", ".join(f"region {k} +1.00 %" for k in range(40)), "simkit": "0.1.0"}
+    path = io.write(tmp_path / "cell.lammps-data", cell, facts)
+    lines = path.read_text().splitlines()
+    comments = [line for line in lines if line.startswith("#")]
+    assert comments == lines[: len(comments)]
+    assert comments[0].startswith("# types Co Mn Na Ni O; cell; recipe p2;")
+    assert max(map(len, lines)) < 256
+    assert " ".join(line[2:] for line in comments).endswith(f"strains {facts['strains']}; simkit 0.1.0")
+    assert io.read(path).symbols == cell.symbols
+    assert list(ase_read(path, format="lammps-data").symbols) == cell.symbols
 
 
 def test_names_in_masses_count_more_than_masses(cell, tmp_path):
@@ -67,10 +73,21 @@ def test_broken_files_are_refused(change, word, cell, tmp_path):
         io.read(path)
 
 
-def test_a_slab_in_vacuum_has_no_place_in_a_data_file(cell, tmp_path):
+def test_a_slab_in_vacuum_says_which_boundaries_to_use(cell, tmp_path):
     open_cell = Structure(cell.numbers, cell.positions, cell.cell, [True, True, False])
-    with pytest.raises(InputError, match="periodic"):
-        io.write(tmp_path / "cell.lammps-data", open_cell)
+    path = io.write(tmp_path / "cell.lammps-data", open_cell)
+    assert "use boundary p p f, not periodic along c: the box holds vacuum there" in path.read_text()
+    assert io.read(path).symbols == cell.symbols
+    assert "boundary" not in io.write(tmp_path / "cell.lammps-data", cell).read_text()
+
+
+@pytest.mark.parametrize("name", ["POSCAR", "cell.cif"])
+def test_formats_that_repeat_in_all_directions_say_that_the_box_holds_vacuum(name, cell, tmp_path):
+    particle = Structure(cell.numbers, cell.positions, cell.cell, [False, False, False])
+    path = io.write(tmp_path / name, particle)
+    assert "not periodic along a, b, c: the box holds vacuum there" in path.read_text()
+    assert sorted(io.read(path).symbols) == sorted(cell.symbols)
+    assert "periodic" not in io.write(tmp_path / name, cell).read_text()
 
 
 @pytest.mark.parametrize("name", ["cell.cif", "POSCAR", "cell.lammps-data", "cell.extxyz"])

@@ -7,7 +7,16 @@ import pytest
 from simkit.build.composition import Composition
 from simkit.build.fill.entropy import configurational_entropy, entropy_label
 from simkit.build.fill.formula import formula_amounts, parse_formula
-from simkit.build.valence import needed_valence, octahedral_radius_A, slab_valences, tetrahedral_valence, window
+from simkit.build.fill.gradient import profile
+from simkit.build.valence import (
+    ANION_VALENCE,
+    OXIDATION_ORDER,
+    RADII_A,
+    octahedral_radius_A,
+    slab_valences,
+    tetrahedral_valence,
+    window,
+)
 from simkit.errors import InputError
 
 LITERATURE = (
@@ -39,8 +48,8 @@ def test_literature_compositions_parse_and_lie_in_their_windows(formula):
     fields = parse_formula(formula)
     composition = Composition(**fields)
     assert sum(composition.metals.values()) == pytest.approx(1)
-    anions = {name: 2000 * x for name, x in composition.anions.items()}
-    needed = needed_valence(1000, anions, 1000 * composition.mean_content)
+    anions = 2 * sum(x * ANION_VALENCE[name] for name, x in composition.anions.items())
+    needed = -anions - composition.mean_content
     low, high = window({name: round(1e6 * x) for name, x in composition.metals.items()})
     assert low <= needed <= high
 
@@ -141,15 +150,55 @@ def test_molybdenum_reaches_six_before_manganese_three():
     assert tetrahedral_valence("Mg") == 2
 
 
-def test_needed_valence_counts_every_charge():
-    # MnO2 tunnel Na4Mn9O18, spinel MgMn2O4, an oxyfluoride
-    assert needed_valence(9, {"O": 18}, 4) == pytest.approx(32 / 9)
-    assert needed_valence(2, {"O": 4}, 2) == pytest.approx(3)
-    assert needed_valence(10, {"O": 19, "F": 1}, 7) == pytest.approx(3.2)
-    with pytest.raises(InputError, match="0 octahedral metals"):
-        needed_valence(0, {"O": 1}, 0)
+@pytest.mark.parametrize("symbol", sorted(s for s, table in RADII_A.items() if len(table) > 1))
+def test_every_metal_reaches_its_highest_valence(symbol):
+    steps = [(s, q) for s, q in OXIDATION_ORDER if s == symbol]
+    assert steps == [(symbol, q) for q in sorted(RADII_A[symbol])[1:]]
+    highest = max(RADII_A[symbol])
+    assert slab_valences({symbol: 3, "Mg": 1}, (3 * highest + 2) / 4)[symbol] == pytest.approx(highest)
 
 
 def test_radii_are_interpolated_and_held():
     assert octahedral_radius_A("Ni", 2.5) == pytest.approx((0.69 + 0.56) / 2)
     assert octahedral_radius_A("Ni", 1.0) == 0.69
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"formula": None}, "formula = None"),
+        ({"mobile": "Fe"}, "mobile = 'Fe'; name the alkali"),
+        ({"mobile": ""}, "mobile = ''; name the alkali"),
+        ({"mobile": []}, "name the alkali"),
+        ({"mobile": 3}, "mobile is a int"),
+        ({"mobile": "Li"}, "Na counts as a metal here: mobile names Li"),
+        ({"in_slab": ["a"]}, "in_slab is a list"),
+        ({"normalise": "no"}, "normalise is a str"),
+    ],
+)
+def test_formula_arguments_are_checked(arguments, words):
+    with pytest.raises(InputError, match=words):
+        parse_formula(**{"formula": "NaMnO2", **arguments})
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"alkali": []}, r"alkali \[\] is not offered"),
+        ({"content": ()}, r"content = \(\)"),
+        ({"tetrahedral": None}, "tetrahedral = None"),
+        ({"sites": []}, r"sites \[\] is unknown"),
+    ],
+)
+def test_composition_fields_are_checked(fields, words):
+    with pytest.raises(InputError, match=words):
+        Composition(**fields)
+
+
+def test_entropy_and_profile_refuse_what_they_cannot_read():
+    with pytest.raises(InputError, match="composition is a NoneType"):
+        configurational_entropy(None)
+    with pytest.raises(InputError, match="table is a int"):
+        profile(5, 3)
+    with pytest.raises(InputError, match="sites = 'a'"):
+        profile(lambda x: {"Ni": 1.0}, 3, "a")

@@ -5,8 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from simkit.build import Heights, Stack
+import simkit.build.fill.ions as ions_module
+from simkit.build import Block, Heights, Stack, bulk
+from simkit.build.fill.ewald import COULOMB_EV_A
 from simkit.build.fill.ions import Sublattice, pair_repulsion, screened, start
+from simkit.build.fill.orders import ion_orders
 from simkit.build.geometry import frame_of
 from simkit.errors import InputError
 from simkit.kernels.lattice_gas import Gas, anneal, anneal_gas, anneal_species
@@ -136,3 +139,64 @@ def test_exchanged_species_reach_the_enumerated_minimum(seed):
 
     best = min(total(np.array(q)) for q in set(itertools.permutations(charge)))
     assert total(charge[order]) == pytest.approx(best)
+
+
+def test_a_full_gallery_needs_no_repulsion(monkeypatch):
+    """Also what makes thousands of sites cheap: all full and none in contact is decided from near pairs alone."""
+    frame = frame_of(Stack.from_string("AB CA BC"), Heights(2.96, 2.0, {"O3": 3.2}), (5, 5))
+    points, plane = frame.layer(0, 0.0)[:, :2], frame.cell[:2, :2]
+    monkeypatch.setattr(ions_module, "pair_repulsion", None)
+    assert placed(points, plane, 25, 0).all()
+    assert not placed(points, plane, 0, 0).any()
+    with pytest.raises(TypeError):
+        placed(points, plane, 24, 0)
+
+
+def test_repulsion_agrees_with_a_plain_sum_over_images():
+    rng = np.random.default_rng(3)
+    cell = np.array([[9.0, 0.0, 0.0], [-3.0, 8.0, 0.0], [1.0, 2.0, 7.0]])
+    points = rng.random((6, 3)) @ cell
+    images = np.array(list(itertools.product(range(-4, 5), repeat=3))) @ cell
+    distance = np.linalg.norm(points[None, :, None] + images - points[:, None, None], axis=-1)
+    distance[distance < 1e-9] = np.inf
+    each = np.where(distance < 14.0, COULOMB_EV_A / 3.0 * np.exp(-distance / 2.5) / distance, 0.0)
+    expected = np.where((distance < 2.2).any(axis=-1), np.inf, each.sum(axis=-1))
+    found = pair_repulsion(points, cell)
+    assert np.array_equal(np.isinf(found), np.isinf(expected))
+    assert np.allclose(found[np.isfinite(found)], expected[np.isfinite(expected)], atol=1e-12)
+
+
+def test_a_cell_without_ions_has_no_orders():
+    scaffold = bulk(Block("O3", 3, content=0.0), (3, 3), 0).scaffold
+    with pytest.raises(InputError, match="holds no alkali ions"):
+        ion_orders(scaffold, 0, 3)
+    for arguments, words in (((scaffold, 0, 0), "count = 0"), ((None, 0, 1), "scaffold"), ((scaffold, "a", 1), "seed")):
+        with pytest.raises(InputError, match=words):
+            ion_orders(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"phase": "P2", "gaps": 2, "sites": "lower"}, "sites = 'lower' in block P2, which has P2 galleries"),
+        ({"phase": "P3", "gaps": 3, "sites": "e"}, "sites = 'e' in block P3"),
+        ({"phase": "O3", "gaps": 3, "sites": "f"}, "sites = 'f' in block O3"),
+        ({"phase": "O3", "gaps": 3, "sites": "mixed"}, "sites = 'mixed' in block O3"),
+        (
+            {"phase": "spinel", "gaps": 3, "sites": "f", "tetrahedral": {"Li": 1.0}},
+            "sites = 'f' in block spinel, which has metals between its slabs",
+        ),
+        ({"phase": "spinel", "gaps": 3, "dopants": {"Ca": 0.1}, "tetrahedral": {"Li": 1.0}}, "dopants in block spinel"),
+        ({"phase": "rock-salt", "gaps": 3, "dopants": {"Ca": 0.1}}, "dopants in block rock-salt"),
+        ({"phase": "rock-salt", "gaps": 3, "alkali": "Li", "content": 0.3}, "content = 0.3 in block rock-salt"),
+    ],
+)
+def test_words_about_ions_that_nothing_follows_are_refused(fields, words):
+    with pytest.raises(InputError, match=words):
+        Block(**fields)
+
+
+def test_words_about_ions_are_taken_where_a_gallery_follows():
+    for phase, gaps, sites in (("P2", 2, "f"), ("P3", 3, "upper"), ("OP4", 4, "e"), ("T#2", 2, "mixed")):
+        assert Block(phase, gaps, sites=sites).sites == sites
+    assert Block("rock-salt", 3, content=0).content == 0

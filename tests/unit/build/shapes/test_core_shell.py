@@ -1,6 +1,7 @@
 """Core and shell: exact graded counts, the builder behind each shape, recipes, refusals."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,11 @@ import pytest
 from simkit.build import (
     Block,
     CoreShellSettings,
+    DomainSettings,
     Ellipsoid,
+    Everywhere,
     Gradient,
+    Heights,
     Layers,
     Model,
     Prism,
@@ -18,7 +22,7 @@ from simkit.build import (
     orthogonal,
     sphere,
 )
-from simkit.build.shapes.core_shell import rebuild_core_shell
+from simkit.build.shapes.core_shell import _mixed, rebuild_core_shell
 from simkit.errors import InputError
 
 CORE = Block("P2", 2, {"Ni": 1 / 3, "Mn": 2 / 3}, content=2 / 3)
@@ -114,3 +118,63 @@ def test_refusals():
         Gradient(3.0, 0)
     with pytest.raises(InputError, match="slabs 0 to 1"):
         core_shell(CORE, SHELL, Layers(1, 2), (6, 6))
+
+
+JOINED = Block("P3", 3, {"Mn": 1.0}, content=0.5), Block("O3", 3, {"Mn": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("blocks", "shape", "repeats", "choice", "message"),
+    [
+        (JOINED, Ribbon(0.0, 30.0), (6, 6), CoreShellSettings(Gradient(5.0)), "gradient has no effect"),
+        (JOINED, Ribbon(0.0, 30.0), (8, 6), None, "repeats"),
+        (JOINED, Ribbon(5.0, 35.0), (6, 6), None, "from_A"),
+        (
+            JOINED,
+            Ribbon(0.0, 30.0),
+            (6, 6),
+            CoreShellSettings(domains=DomainSettings(strain="equal")),
+            "domains.strain",
+        ),
+        (JOINED, "basal", (6, 6), CoreShellSettings(domains=DomainSettings(edges="alkali")), "domains.edges"),
+        (JOINED, "basal", (6, 6), CoreShellSettings(domains=DomainSettings(smoothing_A=1.0)), "domains.smoothing_A"),
+        (JOINED, "basal", (6, 6), CoreShellSettings(shell_A=20.0), "shell_A"),
+        ((CORE, SHELL), Prism(9.0), (12, 12), CoreShellSettings(shell_A=20.0), "shell_A"),
+        ((CORE, SHELL), Everywhere(), (6, 6), None, "is no core"),
+        ((CORE, SHELL), Layers(0, 1), (6, 6), None, "region 0 .* holds none"),
+        ((CORE, SHELL), None, (6, 6), None, "shape None"),
+        ((None, SHELL), "basal", (6, 6), None, "core is a NoneType"),
+        ((CORE, replace(SHELL, content=[0.4, 0.6])), Prism(9.0), (12, 12), CoreShellSettings(Gradient(5.0)), "lists"),
+        ((CORE, replace(SHELL, sites="e")), Prism(9.0), (12, 12), CoreShellSettings(Gradient(5.0)), "sites"),
+    ],
+)
+def test_what_has_no_effect_is_refused(blocks, shape, repeats, choice, message):
+    with pytest.raises(InputError, match=message):
+        core_shell(*blocks, shape, repeats, settings=choice)
+
+
+@pytest.mark.parametrize("values", [("a",), (3.0, float("nan")), (3.0, 1.5), (float("inf"),), (3.0, 4, ["erf"])])
+def test_gradients_are_checked(values):
+    with pytest.raises(InputError):
+        Gradient(*values)
+
+
+def test_tetrahedral_cations_are_graded_too():
+    """Steps 1/4 and 3/4 of Mg in Li, whole atoms on the tetrahedra that are left at the edges of the steps."""
+    ends = [Block("spinel", 6, {"Mn": 1.0}, tetrahedral={symbol: 1.0}) for symbol in ("Mg", "Li")]
+    built = core_shell(
+        *ends, Ribbon(0.0, 17.0, "zigzag"), orthogonal(4, 8), settings=CoreShellSettings(Gradient(8.0, 2))
+    )
+    s = built.structure
+    tets = s.tags["site"] == "tet"
+    numbers = [(tets & (s.tags["block"] == k)).sum() for k in range(4)]
+    shares = [(tets & (s.tags["block"] == k) & (s.numbers == 12)).sum() for k in range(4)]
+    assert np.all(np.abs(shares - np.array([0, 0.25, 0.75, 1.0]) * numbers) <= 1.0)
+    assert np.isclose(sum(shares), np.dot([0, 0.25, 0.75, 1.0], numbers), atol=0.5), "the sum nearest to the profile"
+
+
+def test_given_heights_are_graded():
+    heights = Heights(2.90, 2.0, {"P2": 3.5}), Heights(2.94, 2.1, {"P2": 3.6})
+    core, shell = (replace(b, heights=h) for b, h in zip((CORE, SHELL), heights, strict=True))
+    middle = _mixed(core, shell, 0.25).heights
+    assert (middle.a_A, middle.slab_A, middle.gallery_A("P2")) == pytest.approx((2.93, 2.075, 3.575))

@@ -76,7 +76,8 @@ def test_any_decoration_map_conserves_the_anions_and_their_octahedra(maps, edges
     try:
         built = domains(host(), parts, (4, 4), settings=DomainSettings(edges=edges, max_strain_percent=9))
     except InputError as refusal:
-        assert "whatever valences" in str(refusal), "many small spinels can lack more charge than Ni4+ can give"
+        lacking = "whatever valences" in str(refusal), "metal sites" in str(refusal)
+        assert any(lacking), "many small spinels lack more charge than Ni4+ can give, one domain may cover another"
         return
     s = built.structure
     assert (s.numbers == 8).sum() == 2 * 16 * 3
@@ -210,6 +211,69 @@ def test_refusals_name_the_number_and_the_remedy():
         DomainSettings(edges="metal")
     with pytest.raises(InputError, match="shape"):
         Domain.from_dict({"phase": "spinel"}, 3)
+
+
+@pytest.mark.parametrize(("edges", "region", "role"), [("tetrahedral", 1, "tetrahedral"), ("alkali", 0, "alkali")])
+def test_what_gave_way_is_told_of_what_the_region_would_hold(edges, region, role):
+    """A spinel has one tetrahedron per two octahedra, O3 one ion site per metal: the sites without a neighbour."""
+    choice = DomainSettings(edges=edges)
+    built = domains(host(), [Domain(spinel(), Prism(6.0, sides=6))], (6, 6), settings=choice)
+    s, facts = built.structure, built.report.facts
+    held = int(((s.tags["block"] == region) & (s.numbers == 3)).sum())
+    gone = facts[f"{'tetrahedra' if role == 'tetrahedral' else 'alkali_sites'}_dropped_for_shared_faces"]
+    told = {(x.region, x.role): x for r in built.report.regions for x in r.shares if not x.symbol}[region, role]
+    assert (told.asked, told.sites) == (1.0, held + gone)
+    assert told.reached == pytest.approx(held / (held + gone)) and told.reached < 0.8
+    assert any(f"{gone} of {held + gone} sites are left out" in text for text in built.report.warnings)
+    other = "alkali" if role == "tetrahedral" else "tetrahedral"
+    assert not any(
+        (x.role, x.symbol) == (other, "") and x.held is not None for r in built.report.regions for x in r.shares
+    )
+
+
+def test_the_ledgers_of_the_regions_agree_with_their_valences():
+    parts = [Domain(spinel(6), sphere(8.0)), Domain(rock_salt(6), sphere(5.0, (0.05, 0.05, 0.5)))]
+    report = domains(host(6), parts, (8, 8)).report
+    total = 0.0
+    for r in report.regions:
+        assert r.charges.mean == pytest.approx(report.facts[f"region_{r.region}_{r.phase}_valence"])
+        metals = sum(r.counts["metal"].values())
+        assert r.charges.highest == pytest.approx(metals * (4.0 - r.charges.mean)), "Ni4+ is the highest"
+        total += r.charges.anions
+    assert total == pytest.approx(-2.0 * report.counts["O"])
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ([Domain(rock_salt(), sphere(0.1, (0.03, 0.03, 0.03)))], "region 1 .* holds none"),
+        ([Domain(rock_salt(), Prism(3.0)), Domain(host(), Prism(5.0))], "region 1 .* cover"),
+        ([rock_salt()], r"parts\[0\] is a Block"),
+        (None, "parts is a NoneType"),
+    ],
+)
+def test_no_domain_vanishes(parts, message):
+    with pytest.raises(InputError, match=message):
+        domains(host(), parts, (6, 6))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"strain": 5}, {"smoothing_A": "a"}, {"smoothing_A": float("nan")}, {"max_strain_percent": None}, {"limits": 3}],
+)
+def test_settings_are_checked(fields):
+    with pytest.raises(InputError, match=next(iter(fields))):
+        DomainSettings(**fields)
+
+
+def test_what_has_no_effect_on_a_decorated_lattice_is_refused():
+    faced = Block("spinel", 3, NICKEL, tetrahedral={"Li": 1.0}, faces="M")
+    with pytest.raises(InputError, match="faces"):
+        domains(host(), [Domain(faced, Prism(5.0))], (6, 6))
+    with pytest.raises(InputError, match="settings is a dict"):
+        domains(host(), [Domain(rock_salt(), Prism(5.0))], (6, 6), settings={})
+    with pytest.raises(InputError, match="matrix is a NoneType"):
+        domains(None, [])
 
 
 @pytest.mark.slow

@@ -6,8 +6,22 @@ import numpy as np
 import pytest
 from ase.neighborlist import neighbor_list
 
-from simkit.build import Block, Domain, ParticleSettings, Prism, bulk, domains, intergrowth, particle, sphere
-from simkit.build.shapes.particle import rebuild_particle
+from simkit.build import (
+    Block,
+    Domain,
+    Everywhere,
+    Layers,
+    Offset,
+    ParticleSettings,
+    Prism,
+    Ribbon,
+    bulk,
+    domains,
+    intergrowth,
+    particle,
+    sphere,
+)
+from simkit.build.shapes.particle import _where, rebuild_particle
 from simkit.errors import InputError
 from simkit.io import to_ase
 
@@ -104,3 +118,46 @@ def test_refusals(nickelate):
         ParticleSettings("metals")
     with pytest.raises(InputError, match="vacuum_A"):
         ParticleSettings(vacuum_A=1.0)
+
+
+def test_ions_per_metal_are_told_as_asked_and_reached(nickelate):
+    for choice in (ParticleSettings("formula"), ParticleSettings("formula", ion_anions=3, valence=3.0)):
+        built = particle(nickelate, Prism(7.0), settings=choice)
+        counts = built.report.counts
+        told = [x for x in built.report.regions[0].shares if x.role == "alkali"]
+        assert [(x.asked, x.sites) for x in told] == [(1.0, counts["Ni"])]
+        assert told[0].reached == pytest.approx(counts["Li"] / counts["Ni"])
+        flagged = [text for text in built.report.warnings if "where 1.0000 was asked" in text]
+        assert bool(flagged) == (abs(told[0].reached - 1.0) > 0.01)
+
+
+def test_sides_follow_the_rows_of_a_distorted_lattice():
+    """The distances of the six sides from the axis are equal when measured across the true close-packed rows."""
+    source = bulk(Block("O'3", 3, {"Mn": 1.0}), (8, 8))
+    cell = source.structure.cell[:2, :2] / 8
+    assert abs(np.linalg.norm(cell[0]) - np.linalg.norm(cell[1])) > 0.05, "a distorted lattice"
+    rows = np.array([cell[0], cell[1], cell[0] + cell[1]])
+    across = rows[:, ::-1] * [1.0, -1.0] / np.linalg.norm(rows, axis=1)[:, None]
+    seen = _where(source)
+    assert np.allclose(seen.primitive, cell)
+    inside = Prism(7.0, sides=6).member(seen).inside
+    delta = seen.fractional[:, :2] - 0.5
+    delta -= np.round(delta)
+    assert np.array_equal(inside, np.abs(delta @ seen.cell[:2, :2] @ across.T).max(axis=1) <= 7.0 + 1e-6)
+
+
+@pytest.mark.parametrize("shape", [Layers(0, 1), Everywhere(), Ribbon(0.0, 8.0), Offset(Layers(0, 1), 1.0), None])
+def test_a_particle_is_bounded(nickelate, shape):
+    with pytest.raises(InputError, match="not bounded"):
+        particle(nickelate, shape)
+
+
+@pytest.mark.parametrize("fields", [{"vacuum_A": "a"}, {"ion_anions": [3]}, {"valence": "a"}, {"limits": None}])
+def test_settings_are_checked(fields):
+    with pytest.raises(InputError, match=next(iter(fields))):
+        ParticleSettings(**fields)
+
+
+def test_a_structure_is_no_source(nickelate):
+    with pytest.raises(InputError, match="source is a Structure"):
+        particle(nickelate.structure, Prism(7.0))

@@ -111,6 +111,19 @@ def test_lines_find_their_cell_vector():
         ({"shape": "ribbon", "from_A": 0.0, "to_A": 5.0, "line": "zigzig"}, "zigzag"),
         ({"shape": "layers", "first": 3, "last": 1}, "first <= last"),
         ({"shape": "ellipsoid", "radii_A": [1.0, 2.0]}, "3 numbers"),
+        ({"shape": "ellipsoid", "radii_A": 5.0}, "3 numbers"),
+        ({"shape": "prism", "radius_A": 3.0, "centre": ["a", "b"]}, r"centre\[0\] = 'a'"),
+        ({"shape": "prism", "radius_A": 3.0, "centre": [float("nan"), 0.0]}, r"centre\[0\] = nan"),
+        ({"shape": "layers", "first": 0.5, "last": 1.2}, "whole number"),
+        ({"shape": "layers", "first": True, "last": True}, "whole number"),
+        ({"shape": "ribbon", "from_A": -float("inf"), "to_A": 5.0}, "from_A = -inf"),
+        ({"shape": "offset", "of": "x", "by_A": 1.0}, "of is a str"),
+        ({"shape": "offset", "of": {"shape": "prism", "radius_A": 5.0}, "by_A": "b"}, "by_A = 'b'"),
+        ({"shape": "sphere"}, "needs radius_A"),
+        ({"shape": "sphere", "radius_A": 5.0, "radii_A": [1, 2, 3]}, "no key of shape sphere"),
+        ({"shape": ["x"]}, "unknown"),
+        ("sphere", "shape is a str"),
+        (None, "shape is a NoneType"),
     ],
 )
 def test_bad_tables_are_refused(table, message):
@@ -122,3 +135,8 @@ def test_bad_tables_are_refused(table, message):
 def test_shapes_that_do_not_fit_are_refused(shape):
     with pytest.raises(InputError):
         shape.member(where(np.zeros((1, 3))))
+
+
+def test_numpy_numbers_are_numbers():
+    assert shape_to_dict(Prism(np.float32(5.0), np.array([0.25, 0.5]))) == shape_to_dict(Prism(5.0, (0.25, 0.5)))
+    assert json.dumps(shape_to_dict(Layers(np.int64(0), np.int64(1))))

@@ -207,3 +207,62 @@ def test_the_cell_has_the_distances_the_search_saw_at_both_boundaries(plane):
             kind = ((one == wanted[0]) & (two == wanted[1])) | ((one == wanted[1]) & (two == wanted[0]))
             expected = min(first.shortest_A[k], second.shortest_A[k])
             assert across.distance[kind].min(initial=np.inf) == pytest.approx(expected, abs=1e-6)
+
+
+def test_what_the_spinel_twin_lacks_is_told(spinel_twin):
+    """Mirror anions belong to both halves: their ledgers are alike, and the surplus of anions is a warning."""
+    report = spinel_twin.report
+    surplus = report.counts["O"] - 2 * report.counts["Mn"]
+    assert report.facts["anions_beyond_formula"] == surplus > 0
+    assert any(f"{surplus} anions more" in text for text in report.warnings)
+    first, second = (r.charges for r in report.regions)
+    assert first.mean == pytest.approx(second.mean) and first.anions == pytest.approx(second.anions)
+    assert first.anions + second.anions == pytest.approx(-2.0 * report.counts["O"])
+    told = [x for r in report.regions for x in r.shares if (x.role, x.symbol) == ("tetrahedral", "")]
+    assert sum(x.sites for x in told) == report.counts["Li"] + report.facts["tetrahedral_sites_left_out"]
+    assert all(x.asked == 1.0 and x.reached < 1.0 for x in told)
+
+
+@pytest.mark.parametrize("plane", [(0, 1, 100), (1, 30, 1), (17, 19, 101)])
+def test_planes_out_of_reach_are_refused(plane):
+    with pytest.raises(InputError, match="lower indices"):
+        mirror_twin(O3, plane)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"repeats": 5},
+        {"repeats": ()},
+        {"repeats": "ab"},
+        {"repeats": (1.7, 2)},
+        {"rank": "a"},
+        {"rank": 1.5},
+        {"least": "a"},
+        {"least": -1},
+        {"least": 9},
+        {"search": {}},
+        {"limits": None},
+        {"thickness_A": float("nan")},
+    ],
+)
+def test_settings_are_checked(fields):
+    with pytest.raises(InputError, match=next(iter(fields))):
+        TwinSettings(**fields)
+
+
+@pytest.mark.parametrize("number", ["a", 2.5, 0, True])
+def test_the_search_counts_in_whole_numbers(number):
+    with pytest.raises(InputError, match="offsets"):
+        TwinSearch(offsets=number)
+
+
+@pytest.mark.parametrize("plane", [12, "012", (0, 1, 2, 3)])
+def test_a_plane_has_three_indices(plane):
+    with pytest.raises(InputError, match="plane"):
+        mirror_twin(O3, plane)
+
+
+def test_an_empty_table_is_no_settings():
+    with pytest.raises(InputError, match="settings is a dict"):
+        mirror_twin(O3, (0, 1, 2), settings={})
