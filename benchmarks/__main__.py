@@ -1,6 +1,7 @@
 """`python -m benchmarks`: every CPU benchmark in turn, each in a process of its own, rows printed as they come.
 
-`python -m benchmarks recipes [NAME ...]` builds and relaxes the shipped recipes instead (hours on two cores)."""
+`python -m benchmarks recipes [NAME ...]` builds and relaxes the shipped recipes instead (hours on two cores);
+`--collect FOLDER` writes the table of those that are finished."""
 
 from __future__ import annotations
 

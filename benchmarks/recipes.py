@@ -1,23 +1,32 @@
 """Build and relax every shipped recipe with the embedded potential; a table of what became of each.
 
-    python benchmarks/recipes.py [--out FOLDER] [--device cpu] [NAME ...]
+    python -m benchmarks recipes [--out FOLDER] [--device cpu] [NAME ...]
+    python -m benchmarks recipes --collect FOLDER [--out TO]
 
-Writes FOLDER/NAME/ as `simkit build NAME --relax` does, and FOLDER/table.md after every recipe, so that an interrupted
-run keeps its rows; folders of finished recipes are read, not computed again. A recipe that fails has the reason in its
-row, and the run goes on.
+Writes FOLDER/NAME/ as `simkit build NAME --relax` does, and FOLDER/table.md and FOLDER/relaxed.csv after every recipe,
+so that an interrupted run keeps its rows; folders of finished recipes are read, not computed again. A recipe that fails
+has the reason in its row, and the run goes on. --collect computes nothing: it writes TO/relaxed.csv from the recipes
+that are finished in FOLDER. The gallery reads workflows/recipes/relaxed.csv.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import io as io_text
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from simkit import io, potential
-from simkit.workflows import building, settling
+from simkit.workflows import building, gallery, settling
 
+COLUMNS = (
+    *("recipe", "atoms", "potential", "status", "steps", "seconds", "fmax_eV_per_A"),
+    *("volume_change_percent", "largest_displacement_A", "changed"),
+)
 HEAD = (
     "| recipe | atoms | build s | relax s | steps | status | fmax eV/A | volume % | moved A | what changed |\n"
     "|---|---|---|---|---|---|---|---|---|---|\n"
@@ -31,9 +40,12 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("runs/recipes"))
     parser.add_argument("--potential", default="default")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--collect", type=Path, metavar="FOLDER")
     asked = parser.parse_args()
+    if asked.collect is not None:
+        return _collect(asked.collect, asked.out)
     loaded = potential.load(asked.potential, device=asked.device)
-    rows, good = [], True
+    rows, done, good = [], {}, True
     asked.out.mkdir(parents=True, exist_ok=True)
     for name in asked.names or building.recipes():
         facts = _facts(asked.out / name, name, loaded)
@@ -41,8 +53,40 @@ def main() -> int:
         rows.append(_row(name, facts))
         sys.stdout.write(rows[-1])
         sys.stdout.flush()
+        done[name] = facts
         io.write_atomic(asked.out / "table.md", (HEAD + "".join(rows)).encode())
+        io.write_atomic(asked.out / gallery.RELAXED, _csv(done).encode())
     return 0 if good else 1
+
+
+def _collect(source: Path, out: Path) -> int:
+    """Write the table of what is finished; the exit status is 1 where nothing is."""
+    files = {name: source / name / "relaxation.json" for name in building.recipes()}
+    done = {name: json.loads(file.read_text(encoding="utf-8")) for name, file in files.items() if file.exists()}
+    out.mkdir(parents=True, exist_ok=True)
+    io.write_atomic(out / gallery.RELAXED, _csv(done).encode())
+    sys.stdout.write(f"{out / gallery.RELAXED}: {len(done)} of {len(files)} recipes\n")
+    return 0 if done else 1
+
+
+def _csv(done: Mapping[str, Mapping]) -> str:
+    """One row per recipe; numbers as they were computed, to six digits."""
+    text = io_text.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for name, facts in done.items():
+        found = {**facts, "recipe": name, "seconds": facts.get("relax_s", ""), "changed": _changed(facts)}
+        values = [found.get(column, "") for column in COLUMNS]
+        writer.writerow([f"{value:.6g}" if isinstance(value, float) else value for value in values])
+    return text.getvalue()
+
+
+def _changed(facts: Mapping) -> str:
+    """What a relaxation did not keep, in the words of the checks; of what they only flag, without the list of atoms."""
+    findings = (facts.get("checks") or {"findings": []})["findings"]
+    failed = [text for finding in findings for text in finding["hard"]]
+    flagged = [text.partition(": ")[0].rstrip(".") + "." for finding in findings for text in finding["soft"]]
+    return " ".join([*failed, *(f"Flagged: {text}" for text in flagged)]) or "nothing"
 
 
 def _facts(folder: Path, name: str, loaded: potential.Potential) -> dict:
@@ -75,9 +119,7 @@ def _row(name: str, facts: dict) -> str:
     keys = ("atoms", "build_s", "relax_s", "steps", "status", "fmax_eV_per_A")
     more = ("volume_change_percent", "largest_displacement_A")
     words = [f"{v:.3g}" if isinstance(v := facts.get(key, ""), float) else str(v) for key in (*keys, *more)]
-    told = facts.get("checks") or {"findings": []}
-    failed = [text for f in told["findings"] for text in f["hard"]]
-    return f"| {name} | {' | '.join(words)} | {' '.join(failed) or 'nothing'} |\n"
+    return f"| {name} | {' | '.join(words)} | {_changed(facts)} |\n"
 
 
 if __name__ == "__main__":

@@ -33,13 +33,13 @@ class Stopped(SimkitError):
 
 
 class Interrupted(SimkitError):
-    """A signal asked the run to stop; it can be taken up again with --resume."""
+    """A signal asked the command to stop; a study can be taken up again with --resume."""
 
     exit_code = 75
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """Sentence naming the closest allowed word, or all of them when none is close."""
-    names = sorted(allowed)
+    names = sorted(set(allowed))
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else "allowed: " + ", ".join(names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from pydantic import create_model
 
 from simkit import build, io, plot
 from simkit.config import checked, read_toml, with_overrides
-from simkit.errors import InputError, nearest
+from simkit.errors import InputError
 from simkit.io.record import versions
 from simkit.structure import Structure
 from simkit.workflows import figures, formulas, study
@@ -23,15 +24,21 @@ from simkit.workflows.structures import KINDS, Built, Request, kind_of
 
 FORMATS = ("extxyz", "cif", "lammps-data")
 HASH_DIGITS = 16
+BUILT_WITH = ("numpy", "scipy", "ase", "pymatgen", "icet", "spglib", "python")
+"""What the numbers of a built cell depend on besides simkit."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """A built cell with the file it came from: request is what was asked, cell what came out."""
+    """A built cell with the file it came from: request is what was asked, built what came out.
+
+    changed  assignments that made the request another one than the file's, as "seed=7"
+    """
 
     name: str
     request: Any
     built: Built
+    changed: tuple[str, ...] = ()
 
     @property
     def structure(self) -> Structure:
@@ -41,8 +48,12 @@ class Cell:
 
 def recipes() -> dict[str, Path]:
     """Shipped recipes by name."""
-    folder = Path(str(resources.files("simkit.workflows").joinpath("recipes")))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    return {path.stem: path for path in sorted(folder().glob("*.toml"))}
+
+
+def folder() -> Path:
+    """Where the shipped recipes lie."""
+    return Path(str(resources.files("simkit.workflows").joinpath("recipes")))
 
 
 def locate(word: str | Path) -> Path:
@@ -51,7 +62,11 @@ def locate(word: str | Path) -> Path:
     if path.suffix == ".toml" or path.exists():
         return path
     if str(word) not in known:
-        raise InputError(f"{str(word)!r} is no file and no recipe; {nearest(str(word), known)} (simkit build --list)")
+        close = difflib.get_close_matches(str(word), known, n=1, cutoff=0.6)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise InputError(
+            f"{str(word)!r} is no file and no recipe; {hint}simkit build --list shows the {len(known)} recipes."
+        )
     return known[str(word)]
 
 
@@ -63,26 +78,40 @@ def settings(data: Mapping[str, Any]) -> Any:
     return checked(create_model("Recipe", __base__=Request, structure=(KINDS[kind], ...)), data)
 
 
-def load(word: str | Path, assignments: Sequence[str] = ()) -> tuple[str, Any]:
-    """Name and checked settings of a file or recipe, with `key.path=value` assignments applied."""
+def load(word: str | Path, assignments: Sequence[str] = ()) -> tuple[str, Any, tuple[str, ...]]:
+    """Name and checked settings of a file or recipe with `key.path=value` assignments applied, and those that count.
+
+    The assignments are named where they lead to other settings than those of the file.
+    """
     path = locate(word)
-    return path.stem, settings(with_overrides(read_toml(path), assignments))
+    data = read_toml(path)
+    request = settings(with_overrides(data, assignments))
+    return path.stem, request, tuple(assignments) if _differs(request, data) else ()
 
 
-def run(name: str, request: Any) -> Cell:
+def _differs(request: Any, data: Mapping[str, Any]) -> bool:
+    """Whether checked settings are others than those of a file, which may be incomplete by itself."""
+    try:
+        return request.model_dump() != settings(data).model_dump()
+    except InputError:
+        return True
+
+
+def run(name: str, request: Any, changed: Sequence[str] = ()) -> Cell:
     """Build and check the cell. Raises InputError where it cannot be built as asked."""
-    return Cell(name, request, request.structure.built(request.seed))
+    return Cell(name, request, request.structure.built(request.seed), tuple(changed))
 
 
 def provenance(cell: Cell, stage: str = "built") -> dict[str, str | int]:
-    """What every file of a cell says of its origin: recipe, kind, seed, simkit, hash of the recipe, stage, strains."""
-    recipe = cell.built.recipe
+    """What every file of a cell says of its origin: recipe, kind, seed, versions, hash, stage, strains."""
+    recipe, installed = cell.built.recipe, versions()
     text = json.dumps(recipe, sort_keys=True, separators=(",", ":"))
     return {
-        "recipe": cell.name,
+        "recipe": ", ".join([cell.name, *([f"changed: {' '.join(cell.changed)}"] if cell.changed else [])]),
         "kind": str(recipe.get("kind", "stack")),
         "seed": int(cell.request.seed),
-        "simkit": versions()["simkit"],
+        "simkit": installed["simkit"],
+        "with": ", ".join(f"{package} {installed[package]}" for package in BUILT_WITH),
         "recipe_sha256": hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS],
         "stage": stage,
         "strains": strains(cell.built) or "none",
@@ -137,7 +166,7 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 def text(cell: Cell) -> str:
     """The report with what the recipe says of its source and what it leaves open."""
     about = cell.request.about
-    lines = [f"{cell.name}: {cell.request.name}"]
+    lines = [f"{provenance(cell)['recipe']}: {cell.request.name}"]
     lines += [f"{key}: {value}" for key, value in (("system", about.system), ("source", about.source)) if value]
     lines += [f"assumed: {sentence}" for sentence in about.assumed]
     if about.formula:
@@ -146,5 +175,5 @@ def text(cell: Cell) -> str:
     for phase, asked in about.regions.items():
         reached = formulas.text(formulas.composition(formulas.of_phase(cell.structure, phase), "metals"))
         lines.append(f"composition of {phase} per metal: asked {asked}, built {reached}")
-    lines += [f"{key} {value}" for key, value in provenance(cell).items() if key in ("simkit", "recipe_sha256")]
+    lines += [f"{key} {value}" for key, value in provenance(cell).items() if key in ("simkit", "with", "recipe_sha256")]
     return "\n".join([*lines, "", cell.built.report.text()])

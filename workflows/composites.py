@@ -1,16 +1,17 @@
-"""The [structure] tables of cells that are no stack: domains, lateral joins, shapes, twins, tunnels."""
+"""The [structure] tables of cells that are no stack: domains, lateral joins, shapes, twins; tunnels from `joins`."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from simkit import build, io
+from simkit import build
 from simkit.config import Section
 from simkit.errors import InputError
+from simkit.workflows.joins import CoherentConfig, TunnelConfig, TunnelInterfaceConfig
 from simkit.workflows.records import made, section_of
-from simkit.workflows.regions import BlockConfig, CompositionConfig, DomainConfig, Part, PhaseConfig
+from simkit.workflows.regions import BlockConfig, DomainConfig, Kind, Part, PhaseConfig
 
 Repeats = list[int] | list[list[int]]
 Shape = dict[str, Any]
@@ -20,14 +21,15 @@ DomainTable: type[Section] = section_of(build.DomainSettings)
 CoreShellTable: type[Section] = section_of(build.CoreShellSettings)
 ParticleTable: type[Section] = section_of(build.ParticleSettings)
 TwinTable: type[Section] = section_of(build.TwinSettings)
-InterfaceTable: type[Section] = section_of(build.InterfaceSettings)
-LatticeTable: type[Section] = section_of(build.TunnelLattice)
-JoinTable: type[Section] = section_of(build.JoinSettings)
 
 
-class LateralConfig(Section):
-    """Two phases of equal sense class side by side, joined by partial dislocations (`build.lateral`)."""
+class LateralConfig(Kind):
+    """Two phases of equal sense class side by side, joined by partial dislocations (`build.lateral`).
 
+    settings  less common choices
+    """
+
+    explained_by: ClassVar = (build.lateral,)
     kind: Literal["lateral"]
     left: BlockConfig
     right: BlockConfig
@@ -46,9 +48,14 @@ class LateralConfig(Section):
         return build.lateral(self.left.block(), self.right.block(), self.line, self.lengths_A, seed, settings)
 
 
-class FlipConfig(Section):
-    """Two phases of unequal sense class side by side, found by a search (`build.lateral_flip`)."""
+class FlipConfig(Kind):
+    """Two phases of unequal sense class side by side, found by a search (`build.lateral_flip`).
 
+    settings  less common choices of both lateral kinds
+    search    the search for boundaries
+    """
+
+    explained_by: ClassVar = (build.lateral_flip, build.lateral)
     kind: Literal["lateral_flip"]
     left: BlockConfig
     right: BlockConfig
@@ -67,9 +74,14 @@ class FlipConfig(Section):
         return build.lateral_flip(self.left.block(), self.right.block(), self.lengths_A, seed, settings, search)
 
 
-class DomainsConfig(Section):
-    """Domains of any shape on one anion lattice (`build.domains`)."""
+class DomainsConfig(Kind):
+    """Domains of any shape on one anion lattice (`build.domains`).
 
+    domains   each a phase, a composition and a shape; where two overlap the later one counts
+    settings  less common choices
+    """
+
+    explained_by: ClassVar = (build.domains,)
     kind: Literal["domains"]
     matrix: BlockConfig
     domains: list[DomainConfig] = Field(min_length=1)
@@ -89,9 +101,14 @@ class DomainsConfig(Section):
         return build.domains(matrix, domains, self.repeats, seed, settings)
 
 
-class CoreShellConfig(Section):
-    """A core in a shell (`build.core_shell`): shape "basal", or a table as { shape = "prism", radius_A = 9.0 }."""
+class CoreShellConfig(Kind):
+    """A core in a shell (`build.core_shell`): shape "basal", or a table as { shape = "prism", radius_A = 9.0 }.
 
+    core, shell  phase and composition of each
+    settings     less common choices
+    """
+
+    explained_by: ClassVar = (build.core_shell, build.domains)
     kind: Literal["core_shell"]
     core: BlockConfig
     shell: BlockConfig
@@ -111,9 +128,15 @@ class CoreShellConfig(Section):
         return build.core_shell(self.core.block(), self.shell.block(), shape, self.repeats, seed, settings)
 
 
-class ParticleConfig(Section):
-    """A finite particle cut from a stack or from domains (`build.particle`)."""
+class ParticleConfig(Kind):
+    """A finite particle cut from a stack or from domains (`build.particle`).
 
+    blocks    the stack it is cut from, from below; one block with domains is their matrix
+    domains   inside the one block
+    settings  less common choices
+    """
+
+    explained_by: ClassVar = (build.particle, build.bulk, build.intergrowth)
     kind: Literal["particle"]
     blocks: list[BlockConfig] = Field(min_length=1)
     domains: list[DomainConfig] = Field(default_factory=list)
@@ -146,9 +169,13 @@ class ParticleConfig(Section):
         return build.intergrowth(blocks, self.repeats, "thickness", seed)
 
 
-class TwinConfig(Section):
-    """A crystal and its mirror image in a rational plane (`build.mirror_twin`)."""
+class TwinConfig(Kind):
+    """A crystal and its mirror image in a rational plane (`build.mirror_twin`).
 
+    settings  less common choices
+    """
+
+    explained_by: ClassVar = (build.mirror_twin,)
     kind: Literal["twin"]
     block: PhaseConfig
     plane: list[int] = Field(default_factory=lambda: [0, 1, 2], min_length=3, max_length=3)
@@ -163,89 +190,6 @@ class TwinConfig(Section):
         """The checked cell."""
         pattern = len(build.PHASES.get(self.block.phase, ("",)))
         return build.mirror_twin(self.block.sized(pattern), self.plane, seed, made(self.settings, build.TwinSettings))
-
-
-class TunnelConfig(Section):
-    """The tunnel phase alone (`build.tunnel_bulk`)."""
-
-    kind: Literal["tunnel"]
-    composition: CompositionConfig
-    repeats: list[int] = Field(default_factory=lambda: [1, 1, 3], min_length=3, max_length=3)
-    lattice: LatticeTable | None = None
-
-    @property
-    def parts(self) -> list[Part]:
-        """Phase and composition."""
-        return [("tunnel", self.composition.composition)]
-
-    def built(self, seed: int) -> build.Composite:
-        """The checked cell."""
-        lattice = made(self.lattice, build.TunnelLattice)
-        return build.tunnel_bulk(self.composition.composition, tuple(self.repeats), seed, lattice)
-
-
-class TunnelSide(CompositionConfig):
-    """The tunnel block of an interface: lattice planes across it, and what fills it."""
-
-    layers: int | None = Field(default=None, gt=0)
-    lattice: LatticeTable | None = None
-
-
-class TunnelInterfaceConfig(Section):
-    """A layered block and a tunnel block (`build.tunnel_interface`)."""
-
-    kind: Literal["tunnel_interface"]
-    layered: list[BlockConfig] = Field(min_length=1)
-    tunnel: TunnelSide
-    plane: str = "140|0001"
-    strain: str = "equal"
-    settings: InterfaceTable | None = None
-
-    @property
-    def parts(self) -> list[Part]:
-        """Phase and composition of the layered blocks and of the tunnel block."""
-        return [*(block.part for block in self.layered), ("tunnel", self.tunnel.composition)]
-
-    def built(self, seed: int) -> build.Composite:
-        """The checked cell."""
-        lattice = made(self.tunnel.lattice, build.TunnelLattice)
-        tunnel = build.TunnelBlock(self.tunnel.layers, self.tunnel.composition, lattice)
-        settings = made(self.settings, build.InterfaceSettings)
-        layered = [block.block() for block in self.layered]
-        return build.tunnel_interface(layered, tunnel, self.plane, self.strain, seed, settings)
-
-
-class SideConfig(Section):
-    """One crystal of a coherent join: a structure file, the plane of the interface, the name of the phase."""
-
-    file: str
-    plane: list[int] = Field(min_length=3, max_length=3)
-    phase: str
-    thickness_A: float = Field(default=12.0, gt=0)
-
-    @property
-    def side(self) -> build.Part:
-        """The checked side. Raises InputError for a file that cannot be read."""
-        return build.Part(io.read(self.file), tuple(self.plane), self.phase, self.thickness_A)
-
-
-class CoherentConfig(Section):
-    """Two crystals from files, joined on matching planes (`build.coherent`)."""
-
-    kind: Literal["coherent"]
-    a: SideConfig
-    b: SideConfig
-    strain: str = "equal"
-    settings: JoinTable | None = None
-
-    @property
-    def parts(self) -> list[Part]:
-        """Nothing: the files say what the crystals hold."""
-        return []
-
-    def built(self, seed: int) -> build.Composite:
-        """The checked cell."""
-        return build.coherent(self.a.side, self.b.side, self.strain, seed, made(self.settings, build.JoinSettings))
 
 
 KINDS: dict[str, Any] = {

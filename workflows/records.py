@@ -15,6 +15,8 @@ from pydantic import create_model
 from simkit.config import Section
 
 Record = TypeVar("Record")
+RECORDS: dict[type[Section], type] = {}
+"""Table -> the dataclass it was made from."""
 
 
 @functools.cache
@@ -26,7 +28,9 @@ def section_of(record: type, skip: tuple[str, ...] = ()) -> type[Section]:
         if field.name not in skip:
             wanted = table_type(hints[field.name])
             entries[field.name] = (wanted, ...) if _is_needed(field) else (wanted | None, None)
-    return create_model(record.__name__, __base__=Section, **entries)
+    table = create_model(record.__name__, __base__=Section, **entries)
+    RECORDS[table] = record
+    return table
 
 
 def made(table: Section | None, record: type[Record], **more: Any) -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -16,6 +16,14 @@ COMPOSED = tuple(field.name for field in fields(build.Composition))
 SHAPED = tuple(field.name for field in fields(build.Block) if field.name not in (*COMPOSED, "phase", "gaps", "heights"))
 """Fields of a block beside its composition, phase, size and heights."""
 
+OTHER_ALKALI = ("Li", "K")
+"""Ions that a formula is read for only when `alkali` names them."""
+METALS_BETWEEN = {
+    "spinel": "the octahedral metals and the tetrahedral cations, as metals = { Mn = 1.0 }, tetrahedral = { Li = 1.0 }",
+    "rock-salt": "its cations, as metals = { Ni = 1.0 }",
+}
+"""Phases whose galleries hold metals -> what fills them."""
+
 Part = tuple[str, build.Composition]
 """A phase and what fills it."""
 
@@ -24,11 +32,25 @@ HeightsTable: type[Section] = section_of(build.Heights)
 ShapeTable: type[Section] = section_of(build.Block, (*COMPOSED, "phase", "gaps", "heights"))
 
 
+class Kind(Section):
+    """A [structure] table.
+
+    kind  which cell it is
+    """
+
+
 class CompositionConfig(CompositionTable):
     """Composition of one region: a formula, or metals and the rest; what is given beside a formula replaces its part.
 
-    in_slab, normalise: how a formula is read, see `build.parse_formula`; its mobile element is `alkali`
+    formula  decimals or fractions, nested brackets; its mobile element is `alkali`, which a formula with Li or K names
+    in_slab, normalise: see `build.parse_formula`
     """
+
+    explained_by: ClassVar = (build.parse_formula,)
+    stated: ClassVar = {
+        "metals": "needed, unless there is a formula or a gradient",
+        "content": "default: of the formula, or 1",
+    }
 
     formula: str | None = None
     in_slab: dict[str, float] | None = None
@@ -47,18 +69,41 @@ class CompositionConfig(CompositionTable):
             name = "normalise" if self.in_slab is None else "in_slab"
             raise InputError(f"{name} says how a formula is read, and there is none; give a formula or leave it out.")
         if self.formula is not None:
+            self._require_readable(self.formula)
             read = build.parse_formula(self.formula, self.alkali or "Na", self.in_slab, self.normalise)
             return build.Composition(**{**read, **given})
         if metals is None:
             raise InputError("a block names neither metals nor a formula; write metals = { Ni = 0.5, Mn = 0.5 }.")
         return build.Composition(**given)
 
+    def _require_readable(self, formula: str) -> None:
+        """Raise InputError where the formula has another alkali than sodium, and nothing says that it is the ion."""
+        found = build.formula_amounts(formula)
+        others = [symbol for symbol in OTHER_ALKALI if found.get(symbol)]
+        if self.alkali is None and self.content is None and others and not found.get("Na"):
+            raise InputError(
+                f"{formula!r} holds {' and '.join(others)} and no Na, the ion that is taken where none is named; "
+                f'add alkali = "{others[0]}".'
+            )
+
 
 class PhaseConfig(CompositionConfig, ShapeTable):
-    """A phase with its composition, and the heights it has alone; left out, they follow from ionic radii."""
+    """A phase with its composition, and the heights it has alone; left out, they follow from ionic radii.
+
+    phase  a name of a phase, or a short label where a pattern or a file is given
+    """
 
     phase: str
     heights: HeightsTable | None = None
+
+    def _require_readable(self, formula: str) -> None:
+        """Raise InputError also for a formula of a phase whose galleries hold metals."""
+        if self.phase in METALS_BETWEEN:
+            raise InputError(
+                f"phase {self.phase!r} with formula = {formula!r}: a formula does not say which cation is on which "
+                f"site there; write {METALS_BETWEEN[self.phase]}."
+            )
+        super()._require_readable(formula)
 
     def sized(self, gaps: int, heights: build.Heights | None = None) -> build.Block:
         """The checked block of so many galleries, with `heights` where given and the file's own (or its cell) else."""
@@ -76,7 +121,10 @@ class PhaseConfig(CompositionConfig, ShapeTable):
 
 
 class GradientConfig(Section):
-    """Metals of the lowest and of the highest slab of a block; those between follow linearly (`build.gradient`)."""
+    """Metals of the lowest and of the highest slab of a block; those between follow linearly (`build.gradient`).
+
+    start, end  fraction of each metal, summing to 1
+    """
 
     start: dict[str, float]
     end: dict[str, float]
@@ -85,6 +133,8 @@ class GradientConfig(Section):
 class BlockConfig(PhaseConfig):
     """One block: phase, number of galleries, composition; or a layered structure file, taken as it is.
 
+    gaps      number of galleries, a multiple of the pattern of the phase; left out with a file
+    file      a layered structure: besides it only `phase` is named, and `gaps` may be
     gradient  metals that change from slab to slab, instead of `metals`
     """
 
@@ -139,7 +189,10 @@ class BlockConfig(PhaseConfig):
 
 
 class DomainConfig(PhaseConfig):
-    """A phase inside a shape, as shape = { shape = "prism", radius_A = 9.0 }; it has the galleries of its matrix."""
+    """A phase inside a shape; it has the galleries of its matrix.
+
+    shape  a table, as shape = { shape = "prism", radius_A = 9.0 }
+    """
 
     shape: dict[str, Any]
 

@@ -15,7 +15,13 @@ from simkit.workflows.common import QUIET, Hooks, named_structures
 
 
 class Config(Section):
-    """cell: what may move besides the atoms; fmax_eV_per_A: largest force on any atom at the end."""
+    """How a structure is relaxed.
+
+    cell           what may move besides the atoms
+    fmax_eV_per_A  largest force on any atom at the end
+    max_steps      after which it stops, converged or not
+    optimiser      of atoms and cell
+    """
 
     cell: Literal["fixed", "free", "c", "inplane"] = "free"
     fmax_eV_per_A: float = Field(default=0.03, gt=0)

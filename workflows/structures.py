@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -12,7 +12,7 @@ from simkit.config import Section
 from simkit.errors import InputError, nearest
 from simkit.workflows import composites
 from simkit.workflows.records import made, section_of
-from simkit.workflows.regions import BlockConfig, Part
+from simkit.workflows.regions import BlockConfig, Kind, Part
 from simkit.workflows.relax import Config as RelaxConfig
 
 Built = build.Model | build.Composite
@@ -22,11 +22,15 @@ SettingsTable: type[Section] = section_of(build.Settings, ("closure",))
 class About(Section):
     """What a cell stands for: system, nominal formula, where it was reported, what the report leaves open.
 
+    system  in words, as "P2/O3"
+    formula  of the whole cell
     per     what the formula is compared by: "anions" (two of them) or "metals" (one of them), for phases whose ratio
             of metals to anions is not that of the formula
     within  largest difference accepted; 0: one atom of the cell
-    regions formulas of single phases, as { O3 = "NaNi0.5Mn0.5O2" }, compared per metal within one atom of the phase
+    regions  formulas of single phases, as { O3 = "NaNi0.5Mn0.5O2" }, compared per metal within one atom of the phase
     atoms   how many atoms the cell has
+    source  where it was reported
+    assumed  sentences: what the report leaves open
     """
 
     system: str = ""
@@ -40,7 +44,16 @@ class About(Section):
 
 
 class Request(Section):
-    """What every file that builds a cell holds besides its [structure] table."""
+    """What every file that builds a cell holds besides its [structure] table.
+
+    name       title of the pictures and reports
+    about      what the cell stands for
+    seed       draws metals and ions; the same seed gives the same cell byte for byte
+    potential  used by a study; `simkit build` takes --potential
+    dtype      of the potential in a study
+    device     of the potential in a study: auto, cpu, cuda or cuda:0
+    relax      how --relax relaxes
+    """
 
     name: str = "study"
     about: About = About()
@@ -51,9 +64,14 @@ class Request(Section):
     relax: RelaxConfig = RelaxConfig()
 
 
-class StackConfig(Section):
-    """Blocks from below, in-plane repeats, how strain is shared, and the largest strain accepted."""
+class StackConfig(Kind):
+    """Blocks from below, in-plane repeats, how strain is shared, and the largest strain accepted.
 
+    closure   "auto", "strict" or "shear": whether the stack may close by a shear of its cell
+    settings  less common choices
+    """
+
+    explained_by: ClassVar = (build.intergrowth,)
     kind: Literal["stack"] = "stack"
     blocks: list[BlockConfig] = Field(min_length=1)
     repeats: list[int] | list[list[int]] = Field(default_factory=lambda: [3, 3])

@@ -8,6 +8,7 @@ from simkit.build.columns import (
     annihilation_problems,
     classify_columns,
     column_problems,
+    lateral_domains,
     wall_problems,
 )
 from simkit.build.composite import CellReport, Composite
@@ -46,7 +47,7 @@ from simkit.build.shapes.decoration import Domain
 from simkit.build.shapes.domains import DomainSettings, domains
 from simkit.build.shapes.particle import ParticleSettings, particle
 from simkit.build.shapes.shape import Ellipsoid, Everywhere, Layers, Offset, Prism, Ribbon
-from simkit.build.shapes.shape_table import shape_from_dict, shape_to_dict, sphere
+from simkit.build.shapes.shape_table import SHAPE_TABLES, shape_from_dict, shape_to_dict, sphere
 from simkit.build.shapes.twin import TwinSettings, mirror_twin
 from simkit.build.shapes.twin_search import TwinSearch
 from simkit.build.sharing import Coherency, coherency
@@ -73,6 +74,7 @@ __all__ = [
     "ROOT3",
     "SEQUENCES",
     "SHAPES",
+    "SHAPE_TABLES",
     "Block",
     "CellReport",
     "Classification",
@@ -166,6 +168,7 @@ __all__ = [
     "ion_orders",
     "label",
     "lateral",
+    "lateral_domains",
     "lateral_flip",
     "layered_block",
     "letter_vectors",

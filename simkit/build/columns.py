@@ -27,6 +27,9 @@ STEP_A = 1.5
 SHORTEST_A = 5.0
 """A run of columns with the same galleries counts as a domain when it is at least this long, A."""
 METAL_LEVEL = 1
+KEPT = 0.7
+"""Order parameter in its middle from which a run is a domain; noise of 0.2 A
+along each axis leaves exp(-G^2 u^2 / 2) = 0.88, G = 4 pi / (sqrt(3) a)."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,18 @@ def classify_columns(structure: Structure, normal: str | None = None, window_A: 
         if normal in (None, axis)
     ]
     return max(found, key=_variation)
+
+
+def lateral_domains(structure: Structure) -> Columns | None:
+    """The columns of a structure that is not uniform in the layer plane; None where it is.
+
+    Both in-plane vectors are tried. Two domains count when they differ in galleries or senses and keep their
+    letters in their middles (`KEPT`); regions that differ in composition alone, and narrower ones, are not seen.
+    Raises InputError where the structure is not a stack of slabs.
+    """
+    found = classify_columns(structure)
+    kept = [d for d in found.domains if found.order_parameter[found.at(d.middle_A)].min() >= KEPT]
+    return found if len({(d.gaps, d.senses) for d in kept}) > 1 else None
 
 
 def phase_of(gaps: Sequence[str]) -> str | None:

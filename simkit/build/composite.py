@@ -12,7 +12,7 @@ import numpy as np
 from simkit.arrays import Integers
 from simkit.build.check.charge import Ledger, Share, ledger, shares, without_valence
 from simkit.build.check.contacts import KINDS, ROLE_KINDS, Contacts, contacts, shortest_A
-from simkit.build.check.coordination import histogram
+from simkit.build.check.coordination import COORDINATION_A, histogram
 from simkit.build.check.limits import Rules
 from simkit.build.check.validation import Subject, Validation, examine
 from simkit.build.fill.entropy import entropy_label, mixing
@@ -78,7 +78,8 @@ class CellReport:
         lines += [f"{self.volume_per_anion_A3:.2f} A^3 per anion", "", *_region_lines(self.regions), ""]
         lines.append("shortest contacts, A: " + "  ".join(f"{k} {v:.3f}" for k, v in self.shortest_A.items()))
         for kind, numbers in self.coordination.items():
-            lines.append(f"anions around {kind}: " + "  ".join(f"{n}:{count}" for n, count in numbers.items()))
+            counts = "  ".join(f"{n}:{count}" for n, count in numbers.items())
+            lines.append(f"anions around {kind} (to {COORDINATION_A[kind]:g} A): {counts}")
         lines.append("checks: " + "  ".join(f"{name} {state}" for name, state in self.checks.items()))
         lines += [f"warning: {text}" for text in self.warnings]
         return "\n".join(part for line in lines for part in _wrapped(line))
@@ -199,7 +200,7 @@ def _region_lines(regions: tuple[RegionReport, ...]) -> list[str]:
             need = "" if c.mean is None else f", metals at {c.mean:+.3f} on average would make it neutral"
             lines.append(
                 f"{r.region:6d} {r.phase:10s} {'charge':12s} anions {c.anions:+.0f}, ions {c.ions:+.0f}, "
-                f"total {c.lowest:+.1f} to {c.highest:+.1f} e{need}"
+                f"total {c.lowest:+.1f} to {c.highest:+.1f} e with the metals at their lowest to highest valences{need}"
             )
     return lines
 

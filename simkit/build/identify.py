@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simkit.arrays import Floats, Integers
 from simkit.build.layering import Layering, find_layers
 from simkit.build.plane import LETTER
+from simkit.build.recognise import decorations, is_mixed
 from simkit.build.stacking import Slab, Stack
 from simkit.errors import InputError
 from simkit.structure import Structure, require_structure
@@ -32,6 +33,9 @@ class Classification:
     layering          slab_of, gallery_of, level, images of every atom
     primitive         (2, 3) A, vectors of the primitive in-plane cell
     origins_A         (N, 3) in-plane position of letter A as each slab sees it
+    decorated         (N) "spinel" or "rock-salt" and the share of each gallery that it takes, ("", 0.0) where none
+    mixed             metals and alkali ions share slabs and galleries alike: the stack is that of the anions alone,
+                      as where the third vector crosses the slabs of a twin that is not basal
     """
 
     stack: Stack
@@ -42,11 +46,23 @@ class Classification:
     origins_A: Floats
     height_A: float
     drift_A: Floats
+    decorated: tuple[tuple[str, float], ...] = ()
+    mixed: bool = False
 
     @property
     def slabs(self) -> tuple[Slab, ...]:
         """The slabs from below."""
         return self.stack.slabs
+
+    @property
+    def fractions(self) -> dict[str, float]:
+        """Share of the galleries by kind: their names, and "spinel" or "rock-salt" where metals lie between slabs."""
+        total: dict[str, float] = {}
+        for gap, (kind, share) in zip(self.stack.gaps(), self.decorated, strict=True):
+            for name, part in ((gap, 1.0 - share), (kind, share)):
+                if part > 0.0:
+                    total[name] = total.get(name, 0.0) + part / len(self.stack)
+        return total
 
     @property
     def slab_of(self) -> Integers:
@@ -111,9 +127,10 @@ def classify(structure: Structure) -> Classification:
     )
     origins = _origins(slabs, letters[:-1], primitive) @ frame[:2]
     height = float(structure.cell[2] @ frame[2])
-    return Classification(
+    found = Classification(
         stack, order, deviation, layering, primitive @ frame[:2], origins, height, drift @ primitive @ frame[:2]
     )
+    return replace(found, decorated=decorations(structure, found), mixed=is_mixed(structure, found))
 
 
 def _moves(primitive: Floats, slabs: np.ndarray, third: Floats) -> tuple[np.ndarray, Floats]:

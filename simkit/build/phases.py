@@ -57,7 +57,7 @@ class Block:
     variant  spinel only, 0 to 7: which of the 4 sites of its first kagome sheet is vacant (variant modulo 4),
              and whether the kagome sheets are its slabs (0 to 3) or its galleries (4 to 7)
     faces    spinel only, lower and upper end, one letter for both: see `FACES`
-    oxygen_u spinel only: oxygen parameter, 1/4 on the ideal sites
+    oxygen_u  spinel only: oxygen parameter, 1/4 on the ideal sites
     centres  arrangement "honeycomb" only: which third of the metal sites the centres of each slab take, 0, 1 or 2
              (`honeycomb.centre_sites`), one number or one per slab; None: the third of least repulsion
 
@@ -226,8 +226,8 @@ def _pattern(phase: str, gaps: int, pattern: object) -> tuple[str, ...] | None:
         raise InputError(f"gaps = {gaps!r} in block {phase}; it must be a whole number of galleries, at least 1.")
     if pattern is None:
         if not isinstance(phase, str) or phase not in PHASES:
-            remedy = "or give it a pattern of gap names"
-            raise InputError(f"phase {phase!r} is unknown; {nearest(str(phase), PHASES)}, {remedy}.")
+            remedy = "a phase of your own has a pattern of gap names"
+            raise InputError(f"phase {phase!r} is unknown; {remedy}; {nearest(str(phase), PHASES)}")
         _require_multiple(phase, gaps)
         return None
     if not isinstance(phase, str) or not 0 < len(phase) <= LABEL or phase in DECORATED or phase.split() != [phase]:

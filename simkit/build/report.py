@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from simkit.build.check.coordination import COORDINATION_A
+
 Table = Mapping[str, float]
 WIDTH = 120
 """Longest line of a printed report."""
@@ -131,7 +133,8 @@ class Report:
     """Everything `intergrowth` and `bulk` say about a cell; lengths A, strains per cent.
 
     mismatch_percent is (largest - smallest own a) / mean; strain of a block is a / own a - 1. Valences are
-    formal and a seed for spins, not a result.
+    formal and a seed for spins, not a result. senses are those of the slabs from below, "+" or "-" each; stacks of
+    one sense_class differ by the slab they begin with, by direction or by all senses exchanged.
     """
 
     formula: str
@@ -157,6 +160,7 @@ class Report:
     seed: int
     glides: tuple[GlideReport, ...] = ()
     paths: tuple[PathReport, ...] = ()
+    senses: str = ""
 
     def to_dict(self) -> dict:
         """JSON-able dictionary; units are part of the keys."""
@@ -166,7 +170,7 @@ class Report:
         """A readable table, lines of at most 120 characters."""
         lines = [
             f"{self.formula}  ({self.atoms} atoms, seed {self.seed})",
-            f"stack {self.stack}   senses {self.sense_class}   closure "
+            f"stack {self.stack}   senses {self.senses} (of class {self.sense_class})   closure "
             + (f"sheared by {self.shear_letters} of 3 letters" if self.shear_letters else "strict"),
             f"a = {self.a_A:.4f} A   height {self.height_A:.3f} A   "
             f"nearest in-plane image {self.image_distance_A:.2f} A   mismatch {self.mismatch_percent:.2f} %",
@@ -182,7 +186,8 @@ class Report:
             *_slabs(self.slabs),
             "",
             "shortest contacts, A: " + "  ".join(f"{k} {v:.3f}" for k, v in self.shortest_A.items()),
-            "coordination: " + "  ".join(f"{k} {_plain(v)}" for k, v in self.coordination.items()),
+            "anions around "
+            + "  ".join(f"{k} (to {COORDINATION_A[k]:g} A) {_plain(v)}" for k, v in self.coordination.items()),
             *_interfaces(self),
             *_glides(self.glides),
             *_paths(self.paths, len(self.gaps)),

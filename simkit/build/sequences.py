@@ -267,7 +267,9 @@ def _profile(profile: object, gaps: int) -> Floats:
     if isinstance(profile, str):
         shapes = {"rise": ramp, "peak": 1.0 - np.abs(2.0 * ramp - 1.0)}
         if profile not in shapes:
-            raise InputError(f"profile {profile!r} is unknown; {nearest(profile, shapes)}, or {gaps} numbers.")
+            raise InputError(
+                f"profile {profile!r} is unknown; give {gaps} numbers, or a word: {nearest(profile, shapes)}"
+            )
         return shapes[profile]
     listed = require_list("profile", profile, (int, float, np.number), '"rise", or one number per gallery')
     if len(listed) != gaps:

@@ -166,9 +166,9 @@ def _from_table(constants: Mapping[str, float]) -> Floats:
     unknown = [name for name in given if not re.fullmatch(r"C[1-6][1-6]", name)]
     if missing or unknown:
         raise InputError(
-            f"elastic constants {', '.join(map(str, constants))}: "
-            + (f"{', '.join(missing)} missing; " if missing else "")
-            + (f"{', '.join(unknown)} unknown; " if unknown else "")
+            f"the table of elastic constants holds {', '.join(map(str, constants)) or 'nothing'}; "
+            + (f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing; " if missing else "")
+            + (f"{', '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} unknown; " if unknown else "")
             + "give C11, C12, C13, C33 (and others as Cij) in GPa."
         )
     shear = given.get("C66", 0.5 * (given["C11"] - given["C12"]))

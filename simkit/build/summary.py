@@ -116,6 +116,7 @@ def summarise(plan: Plan, filling: Filling, structure: Structure, found: Contact
         seed=ask.seed,
         glides=glides_of(frame.stack, [i.slab for i in interfaces], ask.gallery_energies),
         paths=paths_of(frame.stack, plan.blocks if interfaces else ()),
+        senses="".join("+" if slab.s > 0 else "-" for slab in frame.stack.slabs),
     )
     return report
 

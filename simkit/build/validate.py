@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+
+import numpy as np
 
 from simkit.build.arguments import require_kind, require_number
 from simkit.build.assemble import Model
@@ -10,6 +13,7 @@ from simkit.build.check.limits import Limits, Rules
 from simkit.build.check.order import FRAMEWORK_GROUPS
 from simkit.build.check.validation import Subject, Validation, examine, examine_relaxed
 from simkit.build.composite import Composite
+from simkit.build.report import BlockReport
 from simkit.errors import InputError
 from simkit.structure import Structure
 
@@ -64,10 +68,20 @@ def subject_of(built: Model | Composite | Structure) -> Subject:
         neutral_slabs=True,
         space_group=_group(built),
         strains_percent={name: b.strain_percent for name, b in blocks.items()},
+        planes_A={name: _own_plane(built, b) for name, b in blocks.items()},
         galleries={name: b.galleries for name, b in blocks.items()} if len(blocks) > 1 else {},
         alike=report.interfaces_equivalent if report.interfaces else None,
     )
     return Subject(built.structure, rules, built.scaffold, built.atom_of)
+
+
+def _own_plane(built: Model, block: BlockReport) -> tuple[tuple[float, ...], ...]:
+    """The first two vectors of the cell as built, in the block's own lattice: its own area per metal and its shape."""
+    sides = np.array([1.0 + block.strain_x_percent / 100.0, 1.0 + block.strain_y_percent / 100.0])
+    plane = built.scaffold.cell[:2, :2] / sides
+    area = built.report.galleries[0].metals_per_slab * math.sqrt(0.75) * block.own_a_A**2
+    plane *= math.sqrt(area / abs(float(np.linalg.det(plane))))
+    return tuple(tuple(row) for row in plane.tolist())
 
 
 def _group(built: Model) -> int | None:

@@ -11,10 +11,13 @@ from rich.console import Console
 from simkit import potential
 from simkit.cli.progress import watching
 from simkit.errors import InputError
-from simkit.workflows import building, gallery, settling
+from simkit.workflows import building, gallery, keys, settling
 from simkit.workflows.common import Hooks
 
-Word = Annotated[str, typer.Argument(help="Name of a recipe (see --list) or a TOML file with a structure table.")]
+Word = Annotated[
+    str,
+    typer.Argument(help="Name of a recipe (see --list), a TOML file with a structure table, or with --keys a kind."),
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder for what is made; new or empty.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", help="key=value, as structure.repeats=[4,4].")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Another arrangement of metals and ions.")]
@@ -24,6 +27,7 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:0
 Trust = Annotated[str | None, typer.Option("--trust", help="Name or SHA-256 of a pickled model file you trust.")]
 Orders = Annotated[int, typer.Option("--orders", min=0, help="Rank so many arrangements of the ions by energy.")]
 List = Annotated[bool, typer.Option("--list", help="List the recipes and build nothing.")]
+Keys = Annotated[bool, typer.Option("--keys", help="Every key of a [structure] table; of the kind named, or of all.")]
 Gallery = Annotated[Path | None, typer.Option("--gallery", help="Draw every recipe into this folder.")]
 
 
@@ -39,8 +43,12 @@ def build_command(  # noqa: PLR0913 (one option each)
     trust: Trust = None,
     list_: List = False,
     gallery_: Gallery = None,
+    keys_: Keys = False,
 ) -> None:
     """Build a cell, check it, and write it with a picture and its report; --list names what is at hand."""
+    if keys_:
+        typer.echo(keys.text(recipe))
+        return
     if list_:
         typer.echo(gallery.table())
         return
@@ -50,9 +58,9 @@ def build_command(  # noqa: PLR0913 (one option each)
     if not recipe:
         raise InputError("name a recipe or a file to build; simkit build --list shows the recipes.")
     assignments = [*(set_ or []), *([] if seed is None else [f"seed={seed}"])]
-    name, request = building.load(recipe, assignments)
+    asked = building.load(recipe, assignments)
     require_free(out)
-    cell = building.run(name, request)
+    cell = building.run(*asked)
     loaded = potential.load(potential_name, device=device, trust=trust) if relax or orders else None
     ranked = settling.rank(cell, loaded, orders) if loaded is not None and orders else []
     building.write(out, cell)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +12,21 @@ from simkit.errors import InputError
 from simkit.structure import Structure
 
 Files = Annotated[list[Path], typer.Argument(help="Structure files; of an extended XYZ every frame is read.")]
-Columns = Annotated[str, typer.Option("--columns", help="Read in columns along the cell vector a or b (boundaries).")]
+COLUMNS = (
+    "Read in columns along the in-plane cell vector a or b: the one that crosses the boundaries, not the one they run "
+    "along. Left out, both are tried, and a cell that is not uniform in the plane is read along the better one."
+)
+Columns = Annotated[str, typer.Option("--columns", help=COLUMNS)]
 Checks = Annotated[bool, typer.Option("--checks", help="Also print what every check says.")]
 Pair = Annotated[list[Path], typer.Argument(help="Two crystals; or one layered phase, matched with the tunnel phase.")]
 Plane = Annotated[list[str] | None, typer.Option("--plane", help="h,k,l of the first and of the second crystal.")]
 Area = Annotated[float, typer.Option("--max-area", help="Largest common cell, A^2.")]
 Strain = Annotated[float, typer.Option("--max-strain", help="Largest principal strain or misfit, per cent.")]
 
+MIXED = (
+    "no layered cell along its third vector: metals and alkali ions share slabs and galleries alike (slabs cross that "
+    "vector, as in a twin that is not basal, or the cations are disordered); of the anions alone: "
+)
 NO_MATCH = "no match within these bounds; raise --max-area or --max-strain."
 
 
@@ -35,7 +42,7 @@ def classify_command(files: Files, columns: Columns = "", checks: Checks = False
         frames = [f.structure for f in io.read_frames(path)] if path.suffix in (".extxyz", ".xyz") else [io.read(path)]
         for k, structure in enumerate(frames):
             where = f"{path.name} frame {k}" if len(frames) > 1 else path.name
-            typer.echo(f"{where}: {_columns(structure, columns) if columns else _stack(structure)}")
+            typer.echo(f"{where}: {_asked(structure, columns) if columns else _found(structure)}")
             if checks:
                 typer.echo(build.validate(structure).text())
 
@@ -52,21 +59,52 @@ def match_command(crystals: Pair, plane: Plane = None, max_area: Area = 200.0, m
     typer.echo("\n".join(lines) if len(lines) > 1 else NO_MATCH)
 
 
+def _found(structure: Structure) -> str:
+    """In columns where the cell is not uniform in the plane, as one stack where it is."""
+    domains = build.lateral_domains(structure)
+    return _stack(structure) if domains is None else f"not uniform in the plane, {_columns(domains)}"
+
+
 def _stack(structure: Structure) -> str:
     found = build.classify(structure)
-    counts = Counter(found.stack.gaps())
-    shares = ", ".join(f"{name} {n / len(found.stack):.0%}" for name, n in counts.items())
     return (
-        f"{found.stack}, galleries {' '.join(found.stack.gaps())} ({shares}), order parameter at least "
-        f"{found.order_parameter.min():.2f}, a = {found.a_A:.3f} A"
+        f"{MIXED if found.mixed else ''}{found.stack}, galleries {' '.join(found.stack.gaps())} ({_shares(found)}), "
+        f"order parameter at least {found.order_parameter.min():.2f}, a = {found.a_A:.3f} A"
+        f"{'' if found.mixed else _decorated(found)}"
     )
 
 
-def _columns(structure: Structure, normal: str) -> str:
-    found = build.classify_columns(structure, normal)
+def _shares(found: build.Classification) -> str:
+    gaps = found.stack.gaps()
+    shares = {name: gaps.count(name) / len(gaps) for name in gaps} if found.mixed else found.fractions
+    return ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+
+
+def _decorated(found: build.Classification) -> str:
+    """The galleries with metals, those of one kind and share together."""
+    alike: dict[str, list[str]] = {}
+    for j, (kind, share) in enumerate(found.decorated):
+        if kind:
+            text = kind if share > 0.99 else f"{share:.0%} {kind}"
+            alike.setdefault(text, []).append(str(j))
+    return "".join(f"; galler{'y' if len(j) == 1 else 'ies'} {', '.join(j)}: {text}" for text, j in alike.items())
+
+
+def _asked(structure: Structure, normal: str) -> str:
+    """In columns along the vector asked for, with a word where the other one crosses the boundaries."""
+    text = _columns(build.classify_columns(structure, normal))
+    better = build.lateral_domains(structure)
+    if better is None or better.normal == normal:
+        return text
+    return f"{text}; the cell varies more along {better.normal}: read it with --columns {better.normal}"
+
+
+def _columns(found: build.Columns) -> str:
     runs = ", ".join(f"{run.start_A:.1f} to {run.end_A:.1f} A {' '.join(run.gaps)}" for run in found.domains)
     shares = ", ".join(f"{name} {share:.0%}" for name, share in found.phase_fractions.items())
-    return f"columns along {normal}: {runs} ({shares}), order parameter at least {found.order_parameter.min():.2f}"
+    return (
+        f"columns along {found.normal}: {runs} ({shares}), order parameter at least {found.order_parameter.min():.2f}"
+    )
 
 
 def _plane_lines(structures: list[Structure], planes: list[str], search: build.MatchSearch) -> list[str]:

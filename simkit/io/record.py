@@ -17,6 +17,7 @@ PACKAGES = (
     "chgnet",
     "torch-dftd",
     "ase",
+    "icet",
     "pymatgen",
     "numba",
     "spglib",

@@ -59,7 +59,8 @@ def anneal_gas(gas: Gas, occupied: np.ndarray, draws: Floats, heat_eV: Floats) -
     field = gas.site_energy + pair[:, filled].sum(axis=1)
     blocked = forbidden[:, filled].sum(axis=1).astype(np.int64)
     best = filled.copy()
-    tables = (pair, forbidden, group, starts)
+    # entry [new, k] of the transposes is [k, new] of the tables: rows are read in order
+    tables = (np.ascontiguousarray(pair.T), np.ascontiguousarray(forbidden.T), group, starts)
     _walk((filled, empty), tables, (field, blocked), np.ascontiguousarray(draws), heat_eV, best)
     result = np.zeros(len(occupied), dtype=np.bool_)
     result[best] = True
@@ -80,17 +81,19 @@ def _walk(places, tables, state, draws, heat, best):
             continue
         b = low + int(draws[t, 1] * (high - low))
         new = empty[b]
-        barred = blocked[new] - (1 if forbidden[new, old] else 0)
+        barred = blocked[new] - (1 if forbidden[old, new] else 0)
         if barred > 0:
             continue
-        change = field[new] - pair[new, old] - field[old]
+        change = field[new] - pair[old, new] - field[old]
         if change > 0.0 and draws[t, 2] >= np.exp(-change / heat[t]):
             continue
         filled[a], empty[b] = new, old
         energy += change
+        to, leave, bars, frees = pair[new], pair[old], forbidden[new], forbidden[old]
         for k in range(len(field)):
-            field[k] += pair[k, new] - pair[k, old]
-            blocked[k] += (1 if forbidden[k, new] else 0) - (1 if forbidden[k, old] else 0)
+            field[k] += to[k] - leave[k]
+        for k in range(len(field)):
+            blocked[k] += np.int64(bars[k]) - np.int64(frees[k])
         if energy < lowest - 1e-9:
             lowest = energy
             best[:] = filled
@@ -116,7 +119,9 @@ def anneal_species(charge: Floats, pair: Floats, field: Floats, group: Integers,
     np.fill_diagonal(pair, 0.0)
     now = np.array(charge, dtype=np.float64)
     best = order.copy()
-    _exchange((now, field + pair @ now, order, best), pair, (group, members, starts), draws, heat)
+    _exchange(
+        (now, field + pair @ now, order, best), np.ascontiguousarray(pair.T), (group, members, starts), draws, heat
+    )
     return best
 
 
@@ -132,15 +137,16 @@ def _exchange(state, pair, table, draws, heat):
         step = charge[j] - charge[i]
         if step == 0.0:
             continue
-        change = step * (potential[i] - potential[j]) - step * step * pair[i, j]
+        change = step * (potential[i] - potential[j]) - step * step * pair[j, i]
         if change > 0.0 and draws[t, 2] >= np.exp(-change / heat[t]):
             continue
         charge[i] += step
         charge[j] -= step
         order[i], order[j] = order[j], order[i]
         energy += change
+        to, leave = pair[i], pair[j]
         for k in range(len(charge)):
-            potential[k] += step * (pair[k, i] - pair[k, j])
+            potential[k] += step * (to[k] - leave[k])
         if energy < lowest - 1e-9:
             lowest = energy
             best[:] = order

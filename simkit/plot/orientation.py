@@ -23,6 +23,9 @@ CUT_A = 5.0
 """Thickness of the cut through a cell whose phases follow no single axis, A."""
 GRAIN_A = 0.5
 """Atoms nearer than this on paper count as one column, A."""
+TILTS = (0.0, 3**-0.5, -(3**-0.5))
+"""Ways across per depth of the directions to look along a boundary: straight, and 30 degrees to either side, where the
+close-packed rows of cells lie whose boundaries run across the rows."""
 CLEARER = 0.95
 """A further side is taken when it shows fewer columns than this times the first."""
 SIDES = (
@@ -43,6 +46,7 @@ class Aspect:
 
     index (m,) of its atoms in the structure; stacked: heights along the paper are heights along the stacking
     spans (start, end, phase) A along the paper where one phase fills all between; empty where it is not so
+    tilt  how far one sees across per depth, to look along rows that are no cell vector
     """
 
     structure: Structure
@@ -51,6 +55,7 @@ class Aspect:
     note: str = ""
     stacked: bool = False
     spans: tuple[tuple[float, float, str], ...] = ()
+    tilt: float = 0.0
 
 
 def aspects(structure: Structure, phases: Sequence[str]) -> list[Aspect]:
@@ -68,12 +73,23 @@ def aspects(structure: Structure, phases: Sequence[str]) -> list[Aspect]:
     if pure[best] >= PURE:
         unit = np.eye(3, dtype=int)
         turned, index = seen(structure, unit[[2, 1 - best, best]])
-        return [Aspect(turned, index, ACROSS, "", False, spans(turned, names[index]))]
+        tilt = _tilt(turned)
+        label = ACROSS if not tilt else f"{ACROSS}, seen along rows {np.degrees(np.arctan(abs(tilt))):.0f}° to them"
+        return [Aspect(turned, index, label, "", False, spans(turned, names[index]), tilt)]
     side, top = _middle(structure, 1), _slab(structure)
     return [
         Aspect(structure.take(side), side, STACKING, "cut through the middle, seen from the side"),
         Aspect(seen(structure.take(top), [[0, 1, 0], [0, 0, 1], [1, 0, 0]])[0], top, PLANE, "one slab, from above"),
     ]
+
+
+def _tilt(structure: Structure) -> float:
+    """The direction of `TILTS` along which the fewest columns of atoms are seen."""
+    depth, height, across = structure.positions[:, 1], structure.positions[:, 0], structure.positions[:, 2]
+    places = [np.round(np.stack([height, across - tilt * depth], 1) / GRAIN_A) for tilt in TILTS]
+    columns = [len(np.unique(place, axis=0)) for place in places]
+    best = int(np.argmin(columns))
+    return TILTS[best] if columns[best] < CLEARER * columns[0] else 0.0
 
 
 def _stacked(structure: Structure, names: np.ndarray) -> Aspect:
@@ -110,14 +126,19 @@ def seen(structure: Structure, sides: Sequence[Sequence[int]]) -> tuple[Structur
 
 
 def spans(structure: Structure, phases: Sequence[str]) -> tuple[tuple[float, float, str], ...]:
-    """Stretches (start, end, phase) A along the normal of the first two vectors, one period; nothing for one phase."""
+    """Stretches (start, end, phase) A along the normal of the first two vectors, one period; nothing for one phase.
+
+    A stretch is of the phase that has the largest part of itself there, so that thin regions between large ones show.
+    """
     names, phase = np.unique(phases, return_inverse=True)
     if len(names) < 2:
         return ()
     table = _table(structure, phase, 2)
     bins = len(table)
     filled = np.flatnonzero(table.any(axis=1))
-    winners = table.argmax(axis=1)[filled[np.searchsorted(filled, np.arange(bins), side="right") - 1]]
+    winners = (table / table.sum(axis=0)).argmax(axis=1)[
+        filled[np.searchsorted(filled, np.arange(bins), side="right") - 1]
+    ]
     step = _thickness(structure.cell, 2) / bins
     starts = [k for k in range(bins) if k == 0 or winners[k] != winners[k - 1]]
     ends = [*starts[1:], bins]

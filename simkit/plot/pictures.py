@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 from simkit.arrays import Floats
 from simkit.elements import SYMBOLS
 from simkit.errors import InputError
+from simkit.plot.naming import folded, named_phases
 from simkit.plot.orientation import STACKING, Aspect, aspects
 from simkit.plot.style import (
     PAGE_WIDTH_IN,
@@ -26,7 +27,15 @@ from simkit.plot.style import (
     need,
     phase_colour,
 )
-from simkit.plot.view import MARGIN_A, View, draw_atoms, draw_bonds, draw_frame, draw_octahedra, side_view
+from simkit.plot.view import (
+    MARGIN_A,
+    View,
+    draw_atoms,
+    draw_bonds,
+    draw_frame,
+    draw_octahedra,
+    side_view,
+)
 from simkit.structure import Structure
 
 _MAP_COLOURS = "viridis"
@@ -37,6 +46,8 @@ _LARGEST_SCALE_IN_PER_A = 0.18
 _TALLEST_IN = 4.5
 _KEY_IN = 0.72
 """Width of one entry of the legend, inches."""
+_LETTER_IN = 0.095
+"""Width of a letter of the title, inches, a little more than the mean."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,16 +115,17 @@ def structure_figure(
     A stack is drawn with the stacking to the right, domains with their boundaries upright, other shapes as two cuts
     (`aspects`). Narrow cells are repeated across for the picture. Raises InputError for a wrong number of phases.
     """
-    named = _phases(structure, phases)
+    named = named_phases(structure, phases)
     sides = aspects(structure, named)
-    views = [side_view(side.structure) for side in sides]
+    views = [side_view(side.structure, tilt=side.tilt) for side in sides]
     pages = [_Page([view], 6.4) for view in views]
     keys = _keys(structure, named)
     width = max(*(page.width_in + 0.4 for page in pages), 4.4)
     rows = -(-len(keys) // max(int(width / _KEY_IN), 1))
     with house_style():
         heights = [page.height_in + (0.2 if side.note else 0.0) for side, page in zip(sides, pages, strict=True)]
-        extra = (0.25 if title else 0.0) + 0.17 * (rows - 1) + 0.25
+        titles = folded(title, max(int(width / _LETTER_IN), 20))
+        extra = 0.2 * len(titles) + 0.17 * (rows - 1) + 0.3
         figure = blank_figure(width, sum(heights) + extra)
         grid = figure.subplots(len(sides), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, side, view, page in zip(grid, sides, views, pages, strict=True):
@@ -123,8 +135,8 @@ def structure_figure(
                 _name(axes, view.height_drawn(height), name, phase_colour(name))
             if not (galleries and side.stacked):
                 _name_phases(axes, side, list(dict.fromkeys(named)))
-        if title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+        if titles:
+            figure.suptitle("\n".join(titles), x=0.01, ha="left", fontsize=10, fontweight="bold")
         columns = -(-len(keys) // rows)
         figure.legend(handles=keys, loc="outside lower center", ncols=columns, columnspacing=1.4, handletextpad=0.5)
     return figure
@@ -241,26 +253,6 @@ def _scale(figure: Figure, colours: ScalarMappable, grid: np.ndarray, quantity: 
     bar = figure.colorbar(colours, ax=list(grid), shrink=0.9, pad=0.015, extend=extend, aspect=26)
     bar.set_label(quantity)
     bar.outline.set_visible(False)
-
-
-def _phases(structure: Structure, phases: Sequence[str] | None) -> list[str]:
-    """Phase of each atom; empty words where nothing is known."""
-    if phases is None:
-        return _tagged(structure)
-    if len(phases) != len(structure):
-        raise InputError(f"{len(phases)} phases for {len(structure)} atoms; one each is needed.")
-    return [str(word) for word in phases]
-
-
-def _tagged(structure: Structure) -> list[str]:
-    """Phase of each atom by its tag; parts of one phase with compositions of their own are numbered."""
-    if "phase" not in structure.tags:
-        return [""] * len(structure)
-    names = [str(word) for word in structure.tags["phase"]]
-    parts = structure.tags.get("block", np.zeros(len(structure), dtype=int))
-    if len(set(names)) > 1 or len(np.unique(parts)) < 2:
-        return names
-    return [f"{name} part {int(part) + 1}" for name, part in zip(names, parts, strict=True)]
 
 
 def _keys(structure: Structure, phases: Sequence[str]) -> list:

@@ -39,10 +39,15 @@ PHASE_COLOURS = {
 }
 
 ELEMENT_COLOURS = {
-    "Li": "#86DF73", "Na": "#F2C500", "K": "#A05BD0", "O": "#E03C31", "F": "#7FCC5C", "S": "#D9C400",
-    "Mg": "#3FA34D", "Al": "#9FA8B5", "Ti": "#78A2C6", "V": "#8A7FB8", "Cr": "#4F7FA8", "Mn": "#8E5EA2",
-    "Fe": "#B5651D", "Co": "#2F5FC4", "Ni": "#4C9A8B", "Cu": "#C1743C", "Zn": "#7D80B0", "Zr": "#5AA9A2",
+    "Li": "#86DF73", "Na": "#F2C500", "K": "#A05BD0", "O": "#E03C31", "F": "#C9F0A0", "S": "#E8E86A",
+    "Mg": "#3FA34D", "Al": "#9FA8B5", "Ti": "#78A2C6", "V": "#B9A3E3", "Cr": "#2F6B80", "Mn": "#8E5EA2",
+    "Fe": "#8F4A12", "Co": "#2F5FC4", "Ni": "#4C9A8B", "Cu": "#E8883A", "Zn": "#5A5F94", "Zr": "#A5DDD3",
+    "Sn": "#E3BE9B", "Sb": "#D81B7A", "W": "#5E4B3C", "Mo": "#1B1AA8", "Nb": "#F48A98", "Ca": "#7E1E39",
+    "Ga": "#7D7B15", "Si": "#164D17", "Ge": "#3AEDBF", "Sc": "#F382CF", "Y": "#98197E", "Ru": "#3A9DF3",
+    "Rh": "#17D0F0", "In": "#879E66", "Te": "#9B6276", "La": "#7FA717", "Hf": "#D5AF57", "Ta": "#542383",
+    "Ir": "#17483C", "Pt": "#F0BACE",
 }  # fmt: skip
+"""Colours of the elements a builder may place, no two nearer than 14 in CIELAB."""
 
 _RADII_A = {"Li": 0.72, "Na": 0.95, "K": 1.25, "O": 0.52, "F": 0.5, "S": 0.8}
 _OTHER_RADIUS_A = 0.66

@@ -62,8 +62,10 @@ class View:
         return float(np.ptp(np.concatenate([self.paper, self.box])[:, 1]))
 
 
-def side_view(structure: Structure, least_width_A: float = 8.5) -> View:
+def side_view(structure: Structure, least_width_A: float = 8.5, tilt: float = 0.0) -> View:
     """The cell seen along its second vector, repeated along the first until wide enough.
+
+    tilt  how far the view goes across per depth, for rows that are no cell vector; heights hold at half the depth
 
     Atoms on a side face are drawn on both sides, and every metal with all its anions, so that the slabs close.
     """
@@ -80,7 +82,8 @@ def side_view(structure: Structure, least_width_A: float = 8.5) -> View:
     shown, pairs = _with_anions(structure.numbers[index], positions, shown)
     shown = _without_strays(index, pairs, shown)
     lean = cell[1, 0] / cell[1, 1] if cell[1, 1] else 0.0
-    points = np.stack([positions[:, 1], positions[:, 0] - lean * positions[:, 1], positions[:, 2]], axis=1)
+    across = positions[:, 2] - tilt * (positions[:, 1] - 0.5 * cell[1, 1])
+    points = np.stack([positions[:, 1], positions[:, 0] - lean * positions[:, 1], across], axis=1)
     order = np.flatnonzero(shown)[np.argsort(-points[shown, 0], kind="stable")]
     place = np.full(len(index), -1)
     place[order] = np.arange(len(order))

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from ase.build import bulk as ase_bulk
 from ase.io import read as ase_read
 
 from simkit import build, cli, io
-from simkit.workflows import building, settling
+from simkit.errors import Interrupted
+from simkit.workflows import building, keys, settling
+from simkit.workflows.regions import BlockConfig
 from simkit.workflows.structures import KINDS
 
 NAME = "p2-p3-na046mnni"
@@ -251,3 +254,91 @@ def test_two_structure_files_are_joined_on_their_planes(tmp_path, monkeypatch, c
     made = io.read(tmp_path / "cell" / "cell.extxyz")
     assert build.rebuild(recipe).structure.positions.tobytes() == made.positions.tobytes()
     assert {"Ni", "Mg", "O"} == set(made.symbols)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected", "absent"),
+    [
+        (["structure.blocks.0.phase='spinel'", "structure.blocks.0.formula='LiMn2O4'"], ["tetrahedral"], "normalise"),
+        (["structure.blocks.0.formula='KSnO2'"], ['alkali = "K"'], "valence table"),
+        (["structure.blocks.0.formula='LiCoO2'"], ['alkali = "Li"'], "sum to"),
+        (["structure.blocks.0.phase='OP5'"], ["did you mean 'OP4'?"], "?,"),
+        (["structure.blocks.0.formula=' '"], ["names no element"], "0 open"),
+        (["structure.blocks.0.elastic={ C11 = 200.0 }"], ["C12, C13, C33 are missing"], "C11: C12"),
+        (["structure.blocks.0.dopants={ Xq = 0.1 }"], ["Xq", "Ca"], "Ca, Ca"),
+    ],
+)
+def test_a_refusal_names_the_remedy_that_works(words, expected, absent, tmp_path, monkeypatch, capsys):
+    given = [part for word in words for part in ("--set", word)]
+    base = tmp_path / "base.toml"
+    base.write_text('[[structure.blocks]]\nphase = "O3"\ngaps = 3\nformula = "NaCoO2"\n')
+    code, _, err = call(monkeypatch, capsys, "build", base, *given, "--out", tmp_path / "cell")
+    assert code == 2, err
+    assert all(word in err for word in expected), err
+    assert absent not in err
+
+
+def test_the_remedies_of_refused_formulas_build(tmp_path, monkeypatch, capsys):
+    fills = ['phase = "O3"\ngaps = 3\nformula = "LiCoO2"\nalkali = "Li"']
+    fills += ['phase = "O3"\ngaps = 3\nformula = "KCrO2"\nalkali = "K"']
+    fills += ['phase = "spinel"\ngaps = 3\nmetals = { Mn = 1.0 }\ntetrahedral = { Li = 1.0 }']
+    for k, fill in enumerate(fills):
+        file = tmp_path / f"{k}.toml"
+        file.write_text(f"[structure]\nrepeats = [2, 2]\n[[structure.blocks]]\n{fill}\n")
+        code, _, err = call(monkeypatch, capsys, "build", file, "--out", tmp_path / str(k))
+        assert code == 0, err
+
+
+def test_a_refused_name_of_a_recipe_does_not_list_them_all(monkeypatch, capsys):
+    code, _, err = call(monkeypatch, capsys, "build", "qqqqq")
+    assert code == 2
+    assert "--list" in err
+    assert len(err) < 120
+
+
+@pytest.mark.parametrize(("command", "resumes"), [("build", False), ("run", True)])
+def test_only_a_stopped_study_is_told_to_resume(command, resumes, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["simkit", command])
+    with pytest.raises(Interrupted) as stopped:
+        cli.main.__globals__["_interrupt"](2, None)
+    assert ("--resume" in str(stopped.value)) == resumes
+
+
+def test_a_changed_recipe_says_so_and_names_what_it_was_made_with(tmp_path):
+    same = building.provenance(building.run(*building.load(NAME, ["seed=0"])))
+    other = building.run(*building.load(NAME, ["seed=7", 'structure.strain="equal"']))
+    assert same["recipe"] == NAME
+    assert building.provenance(other)["recipe"] == f'{NAME}, changed: seed=7 structure.strain="equal"'
+    for package in ("numpy", "ase", "icet"):
+        assert f"{package} {metadata.version(package)}" in same["with"]
+    building.write(tmp_path / "cell", other)
+    assert io.read_frames(tmp_path / "cell" / "cell.extxyz")[0].metadata["recipe"].endswith('structure.strain="equal"')
+    for name in FILES:
+        assert sorted(io.read(tmp_path / "cell" / name).symbols) == sorted(other.structure.symbols)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_the_keys_of_a_kind_are_those_that_the_file_is_checked_by(kind, monkeypatch, capsys):
+    code, out, _ = call(monkeypatch, capsys, "build", "--keys", kind)
+    assert code == 0
+    assert max(len(line) for line in out.splitlines()) <= 120
+    told = {key.name: key for key in keys.keys(KINDS[kind])}
+    assert list(told) == list(KINDS[kind].model_fields)
+    assert [key.name for key in told.values() if not key.meaning] == []
+    for name in told:
+        assert f"\n  {name}  (" in out
+    needed = {name for name, field in KINDS[kind].model_fields.items() if field.is_required()}
+    assert {name for name, key in told.items() if key.default == "needed"} == needed
+
+
+def test_every_key_of_a_block_is_explained_with_its_default():
+    told = {key.name: key for key in keys.keys(BlockConfig)}
+    assert [key.name for key in told.values() if not key.meaning] == []
+    assert told["alkali"].default == f'default: "{build.Block("O3", 3).alkali}"'
+    assert "summing to 1" in told["metals"].meaning
+
+
+def test_keys_of_an_unknown_kind_are_refused(monkeypatch, capsys):
+    code, _, err = call(monkeypatch, capsys, "build", "--keys", "laterall")
+    assert code == 2
+    assert "did you mean 'lateral'" in err

@@ -45,6 +45,34 @@ def test_columns_see_two_domains(tmp_path, monkeypatch, capsys):
     assert "distances" in out
 
 
+def test_a_lateral_cell_is_noticed_without_being_told(tmp_path, monkeypatch, capsys):
+    path = io.write(tmp_path / "lateral.cif", building.run(*building.load("p2-o2-lateral")).structure)
+    code, out, err = call(monkeypatch, capsys, "classify", path)
+    assert code == 0, err
+    assert "not uniform in the plane, columns along a" in out
+    assert "(O2 51%, P2 49%)" in out
+    _, asked, _ = call(monkeypatch, capsys, "classify", path, "--columns", "a")
+    assert "read it with" not in asked
+    _, wrong, _ = call(monkeypatch, capsys, "classify", path, "--columns", "b")
+    assert "read it with --columns a" in wrong
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ("linio2-rock-salt-domain", ("rock-salt 23%", "gallery 0: 36% rock-salt")),
+        ("linio2-spinel-domain", ("spinel 52%",)),
+        ("p2-spinel-na044mnmg", ("spinel 33%", "galleries 6, 7, 8: spinel")),
+        ("namno2-twin-012", ("no layered cell along its third vector", "of the anions alone")),
+    ],
+)
+def test_what_lies_between_the_slabs_is_told(recipe, words, tmp_path, monkeypatch, capsys):
+    path = io.write(tmp_path / "cell.cif", building.run(*building.load(recipe)).structure)
+    code, out, err = call(monkeypatch, capsys, "classify", path)
+    assert code == 0, err
+    assert all(word in out for word in words), out
+
+
 def test_the_tunnel_table_is_that_of_the_smallest_period(p2, monkeypatch, capsys):
     code, out, err = call(monkeypatch, capsys, "match", p2[1], "--max-strain", "1.5")
     assert code == 0, err

@@ -93,9 +93,9 @@ def test_the_list_names_every_recipe_once_and_fits_its_columns():
 
 
 def test_an_impossible_sodium_content_of_a_region_is_refused():
-    name, request = building.load("p2-p3-na046mnni", ["structure.blocks.0.content=1.2"])
+    asked = building.load("p2-p3-na046mnni", ["structure.blocks.0.content=1.2"])
     with pytest.raises(build.checks.InputError, match=r"1\.2"):
-        building.run(name, request)
+        building.run(*asked)
 
 
 def test_the_gallery_shows_every_recipe_in_small_pictures():
@@ -129,6 +129,42 @@ def test_the_benchmark_goes_on_after_a_recipe_that_fails(tmp_path, monkeypatch, 
     assert "failed" in rows[1]
     assert "does not know" in rows[2]
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_finished_relaxations_become_the_table_of_the_gallery(tmp_path, monkeypatch):
+    script = runpy.run_path(str(Path(__file__).resolve().parents[2] / "benchmarks" / "recipes.py"))
+    finding = {"hard": [], "soft": ["3 of 9 ions changed their number of anions: atom 7 (Na) 6 to 5."]}
+    facts = {"atoms": 144, "potential": "p", "status": "converged", "steps": 11, "relax_s": 17.06, "energy_eV": -1.0}
+    facts |= {"fmax_eV_per_A": 0.0247, "volume_change_percent": 4.442, "largest_displacement_A": 0.1574}
+    (tmp_path / "from" / "oprime3-namno2").mkdir(parents=True)
+    done = {**facts, "checks": {"findings": [finding]}}
+    (tmp_path / "from" / "oprime3-namno2" / "relaxation.json").write_text(json.dumps(done))
+    monkeypatch.setattr(sys, "argv", ["recipes.py", "--collect", str(tmp_path / "from"), "--out", str(tmp_path)])
+    assert script["main"]() == 0
+    monkeypatch.setattr(building, "folder", lambda: tmp_path)
+    found = gallery.relaxations()
+    assert list(found) == ["oprime3-namno2"]
+    words = gallery.relaxed_words(found["oprime3-namno2"])
+    for word in ("converged after 11 steps in 17 s", "0.025 eV/A", "+4.44 %", "0.16 A", "3 of 9 ions changed"):
+        assert word in words, words
+    assert "atom 7" not in words
+    assert gallery.relaxed_words(found.get("p2-o3-lateral")) == "not relaxed yet"
+
+
+def test_the_shipped_table_of_relaxations_is_of_the_shipped_recipes():
+    for name, row in gallery.relaxations().items():
+        assert int(row["atoms"]) == building.load(name)[1].about.atoms, name
+
+
+@pytest.mark.parametrize("name", ["p2-p3-spinel-na05mnnife", "linio2-spinel-domain", "p2-tunnel-na06mno2"])
+def test_the_gallery_tells_every_region_as_asked_and_as_built(name):
+    lines = gallery.regions(cell(name))
+    parts = cell(name).request.structure.parts
+    assert len(lines) >= len(parts)
+    for phase, composition in parts:
+        mine = [line for line in lines if line.startswith(phase)]
+        assert any("asked" in line and "built" in line for line in mine)
+        assert all(symbol in mine[0] for symbol in composition.mean_metals)
 
 
 @pytest.mark.slow

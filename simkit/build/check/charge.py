@@ -77,10 +77,11 @@ def charge_problems(metals: Sequence[Mapping[str, int]], contents: Sequence[floa
         low, high = window(counts)
         if not low - ROUNDING <= needed <= high + ROUNDING:
             text = " ".join(f"{n} {symbol}" for symbol, n in counts.items())
+            change = "fewer ions or lower-valent metals" if needed < low else "more ions or higher-valent metals"
             problems.append(
                 f"slab {j} ({text}) needs a mean metal valence of {needed:.3f} between galleries of content "
                 f"{contents[j - 1]:.3f} and {contents[j]:.3f}, but its metals allow {low:.3f} to {high:.3f}; "
-                "change the metals or the alkali content (or the repeats, so that counts come out exact)."
+                f"ask for {change}, or change the repeats so that counts come out exact."
             )
     return problems
 
@@ -111,11 +112,12 @@ def neutrality_problems(found: Ledger) -> list[str]:
         return []
     sign, least = ("negative", found.highest) if found.highest < 0 else ("positive", found.lowest)
     need = "" if found.mean is None else f", a mean metal valence of {found.mean:.3f} is needed"
-    remedy = "add alkali or take anions out" if sign == "negative" else "take alkali out or oxidisable metals in"
+    remedy = "add alkali or take anions out" if sign == "negative" else "take alkali out"
+    metals = "higher-valent" if sign == "negative" else "lower-valent"
     return [
         f"the {found.name} stays {sign} by at least {abs(least):.3f} e whatever valences its metals take (anions "
         f"{found.anions:+.0f}, alkali ions {found.ions:+.0f}{need}); "
-        f"{remedy}, or change the metals."
+        f"{remedy}, or take {metals} metals."
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from simkit.arrays import Floats, Integers
-from simkit.build.check.contacts import KINDS, Contacts, contacts, name
+from simkit.build.check.contacts import ANION_RADII_A, KINDS, Contacts, contacts, name
 from simkit.build.check.limits import Limits
 from simkit.build.valence import ION_VALENCE, RADII_A, TETRAHEDRAL_VALENCE
 from simkit.elements import NUMBERS, SYMBOLS
@@ -15,6 +15,9 @@ from simkit.structure import Structure
 
 COORDINATION_A: Mapping[str, float] = {"M": 2.8, "A": 3.3, "T": 2.5}
 """Anions nearer than this count as neighbours of a metal, an alkali ion or a tetrahedral cation, A."""
+STRETCHED_A, STRETCHED = 2.45, 1.2
+"""A metal bond longer than 2.45 A (the Jahn-Teller bonds of Mn3+ reach 2.40 A), and for larger metals and anions longer
+than 1.2 times the sum of their ionic radii, is stretched."""
 LARGER_A: Mapping[int, float] = {NUMBERS["S"]: 0.4, NUMBERS["Se"]: 0.5}
 """How much farther a larger anion still counts, A."""
 ALLOWED: Mapping[str, tuple[int, ...]] = {"M": (6,), "A": (5, 6, 7, 8, 9), "T": (4,)}
@@ -107,6 +110,31 @@ def coordination_problems(
                 f"{_range(choice)} are needed."
             )
     return problems
+
+
+def stretched_problems(structure: Structure, found: Contacts | None = None) -> list[str]:
+    """Octahedral metals that keep fewer than 6 anions when stretched bonds (`STRETCHED_A`) do not count (soft).
+
+    The radius of a metal is its smallest one of all valences; metals without radii are left out.
+    """
+    found = found or contacts(structure)
+    atoms, numbers = coordination(found, "M", structure.numbers)
+    metal = np.array([min(RADII_A[s].values()) if s in RADII_A else np.inf for s in SYMBOLS])
+    anion = np.array([ANION_RADII_A.get(n, np.inf) for n in range(len(SYMBOLS))])
+    pairs = found.pairs
+    reach = STRETCHED * (metal[structure.numbers[pairs.point]] + anion[structure.numbers[pairs.atom]])
+    near = (found.kinds[pairs.atom] == 0) & (pairs.distance < np.maximum(reach, STRETCHED_A))
+    kept = np.bincount(pairs.point[near], minlength=len(structure))[atoms]
+    lacking = np.flatnonzero((kept < numbers) & (kept < 6))
+    if not len(lacking):
+        return []
+    worst = lacking[np.argmin(kept[lacking])]
+    return [
+        f"{len(lacking)} of {len(atoms)} metals have 6 anions only by bonds longer than {STRETCHED_A:g} A (or "
+        f"{STRETCHED:g} times the sum of ionic radii); {name(structure, int(atoms[worst]))} has "
+        f"{kept[worst]} without them, {numbers[worst]} within {COORDINATION_A['M']:g} A: stretched "
+        "bonds at a boundary, which must close in relaxation."
+    ]
 
 
 def bond_valence_sums(structure: Structure, found: Contacts | None = None) -> dict[int, Floats]:

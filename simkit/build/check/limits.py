@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -75,7 +75,9 @@ class Rules:
     columns          galleries of each lateral domain, which the cell reads back as in columns
     normal           "a" or "b": the cell vector across lateral boundaries; None: found
     space_group      number of the space group of the slabs of a pure phase at 1e-3 A (`order.FRAMEWORK_GROUPS`)
-    strains_percent  block or domain -> largest strain of its own lattice, per cent
+    strains_percent  block or domain -> largest in-plane strain of its own lattice in the cell as built, per cent
+    planes_A         block -> the first two cell vectors as they are in its own lattice, (2, 2) A; where it is given
+                     the strain is measured against it, else against the cell as built
     galleries        block -> number of galleries along the stacking axis
     lengths_A        domain -> extent across its lateral boundaries, A
     tunnels_A        tunnel block -> thickness, A
@@ -95,6 +97,7 @@ class Rules:
     normal: str | None = None
     space_group: int | None = None
     strains_percent: Mapping[str, float] = field(default_factory=lambda: NOTHING)
+    planes_A: Mapping[str, Sequence] = field(default_factory=lambda: NOTHING)
     galleries: Mapping[str, int] = field(default_factory=lambda: NOTHING)
     lengths_A: Mapping[str, float] = field(default_factory=lambda: NOTHING)
     tunnels_A: Mapping[str, float] = field(default_factory=lambda: NOTHING)

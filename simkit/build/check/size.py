@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from simkit.arrays import Floats, Integers
-from simkit.build.check.limits import Limits
+from simkit.build.check.limits import Limits, Rules
 from simkit.build.layering import ANIONS
 from simkit.build.plane import image_distance_A
 from simkit.build.scaffold import ROLES, Scaffold
@@ -46,6 +46,47 @@ def strain_problems(strains_percent: Sequence[float], names: Sequence[str], limi
         "bring the lattice parameters closer (composition, content, heights), share the strain otherwise "
         "(strain='equal' or 'thickness'), or raise max_strain_percent."
         for k, (strain, name) in enumerate(zip(strains_percent, names, strict=True))
+        if abs(strain) > limit_percent + 1e-9
+    ]
+
+
+def principal_percent(plane: Floats, own: Floats) -> Floats:
+    """(2,) principal strains in per cent of two vectors, rows in A, against what they are in their own lattice.
+
+    Eigenvalues of the right stretch tensor less one, so a rotation of either plane changes nothing.
+    """
+    inverse = np.linalg.inv(_flat(own))
+    metric = np.asarray(plane) @ np.asarray(plane).T
+    return 100.0 * (np.sqrt(np.linalg.eigvalsh(inverse @ metric @ inverse.T)) - 1.0)
+
+
+def measured_strains(cell: Floats, rules: Rules, built: Floats | None) -> dict[str, float]:
+    """Largest in-plane strain of each block or domain, per cent, from the first two vectors of the cell as it is now.
+
+    Against the block's own lattice where `Rules.planes_A` has it, else its strain in the cell as built (3, 3)
+    with what the cell was stretched since; without that cell the strain as built.
+    """
+    since = np.zeros(2) if built is None else principal_percent(cell[:2], built[:2])
+    strains = {}
+    for name, promised in rules.strains_percent.items():
+        own = rules.planes_A.get(name)
+        found = promised + since * (1.0 + promised / 100.0) if own is None else principal_percent(cell[:2], own)
+        strains[name] = float(found[np.argmax(np.abs(np.round(found, 9)))])
+    return strains
+
+
+def _flat(vectors: Floats) -> Floats:
+    """(2, 2) two vectors of any dimension in coordinates of their own plane."""
+    return np.linalg.cholesky(np.asarray(vectors) @ np.asarray(vectors).T)
+
+
+def strain_excess(strains_percent: Mapping[str, float], limit_percent: float) -> list[str]:
+    """Blocks or domains of a finished cell that are strained beyond the limit in it."""
+    return [
+        f"{name} is strained by {strain:+.2f} % in the plane of the cell as it is, the limit is {limit_percent:g} %: "
+        "bring the lattice parameters closer (composition, content, heights), share the strain otherwise, raise "
+        "max_strain_percent, or undo the stretching of the cell."
+        for name, strain in strains_percent.items()
         if abs(strain) > limit_percent + 1e-9
     ]
 

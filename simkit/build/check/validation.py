@@ -78,6 +78,16 @@ class Subject:
     scaffold: Scaffold | None = None
     atom_of: Integers | None = None
 
+    def __post_init__(self) -> None:
+        if self.atom_of is None:
+            return
+        filled = int((self.atom_of >= 0).sum())
+        if filled != len(self.structure) or self.atom_of.max(initial=-1) >= filled:
+            raise InputError(
+                f"the structure has {len(self.structure)} atoms, and {filled} sites of the cell it was built as are "
+                "filled; give the cell as it was built (or moved), or validate the changed structure alone."
+            )
+
     @property
     def kinds(self) -> Integers:
         """Kind of each atom: from the scaffold's roles, else from numbers, layers and tags."""
@@ -147,8 +157,10 @@ def _coordination(subject: Subject, found: contacts.Contacts) -> Finding:
     allowed = subject.rules.coordination
     hard = coordination.coordination_problems(subject.structure, found, allowed)
     soft = coordination.bond_valence_problems(subject.structure, subject.rules.limits, found)
+    soft += coordination.stretched_problems(subject.structure, found)
+    reach = ", ".join(f"{kind} {r:g}" for kind, r in coordination.COORDINATION_A.items())
     told = "".join(f"; {tag} may have {', '.join(map(str, n))}" for tag, n in allowed.items())
-    return finding(2, hard, soft, f"metals 6, alkali 5 to 9, tetrahedral 4{told}")
+    return finding(2, hard, soft, f"metals 6, alkali 5 to 9, tetrahedral 4{told}; counted to {reach} A")
 
 
 def _stacking(subject: Subject) -> Finding:
@@ -214,9 +226,10 @@ def _charge(subject: Subject, found: contacts.Contacts) -> Finding:
 
 def _sizes(subject: Subject) -> Finding:
     rules, s = subject.rules, subject.structure
-    names, strains = list(rules.strains_percent), list(rules.strains_percent.values())
-    hard = size.strain_problems(strains, names, rules.limits.strain_percent)
-    soft = size.strain_warnings(rules.strains_percent, rules.limits)
+    strains = size.measured_strains(s.cell, rules, None if subject.scaffold is None else subject.scaffold.cell)
+    limit = rules.limits.strain_percent
+    hard = size.strain_excess(strains, limit)
+    soft = size.strain_warnings({n: x for n, x in strains.items() if abs(x) <= limit + 1e-9}, rules.limits)
     soft += size.thickness_warnings(rules.galleries, rules.lengths_A, rules.tunnels_A, rules.limits)
     if not rules.surface:
         soft += size.image_warnings(s, rules.limits) + size.volume_warnings(s, rules.limits)

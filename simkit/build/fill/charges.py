@@ -95,10 +95,10 @@ def part_problems(found: Sequence[Part], phases: Sequence[str]) -> list[str]:
             continue
         text = " ".join(f"{n} {symbol}" for symbol, n in part.metals.items())
         where = f"slab {part.slab} of region" if part.slab >= 0 else "region"
-        change = "fewer ions or more high-valent metals" if part.mean < part.low else "more ions"
+        change = "fewer ions or lower-valent metals" if part.mean < part.low else "more ions or higher-valent metals"
         problems.append(
             f"{where} {part.region} ({phases[part.region]}; {text}) needs a mean metal valence of {part.mean:.3f}, but "
-            f"its metals allow {part.low:.3f} to {part.high:.3f}; ask for {change}, or other metals."
+            f"its metals allow {part.low:.3f} to {part.high:.3f}; ask for {change}."
         )
     return problems
 

@@ -97,11 +97,15 @@ def _settle(extra: Integers, allowed: np.ndarray, left: Integers) -> None:
     """Move extras along chains of rows from columns with too many (left < 0) to columns with too few."""
     for _ in range(int(np.abs(left).sum()) // 2):
         chain = _chain(extra, allowed, left) or _chain(extra, np.ones_like(allowed), left)
-        for row, here, there in chain:
-            extra[row, here] -= 1
-            extra[row, there] += 1
-        left[chain[0][1]] += 1
-        left[chain[-1][2]] -= 1
+        _follow(chain, extra, left)
+
+
+def _follow(chain: list[tuple[int, int, int]], extra: Integers, left: Integers) -> None:
+    for row, here, there in chain:
+        extra[row, here] -= 1
+        extra[row, there] += 1
+    left[chain[0][1]] += 1
+    left[chain[-1][2]] -= 1
 
 
 def _chain(extra: Integers, allowed: np.ndarray, left: Integers) -> list[tuple[int, int, int]]:
@@ -124,10 +128,13 @@ def _chain(extra: Integers, allowed: np.ndarray, left: Integers) -> list[tuple[i
 def stratum_counts(scaffold: Scaffold) -> list[dict[str, int]]:
     """Atoms of each element in every stratum: exact for every region, shared out over its strata.
 
+    The metals of each region are those nearest to its fractions, unless the sums over the regions would be an atom or
+    more off (`joint_counts`).
     Raises InputError where a composition cannot be reached, with the nearest that can.
     """
     sites = np.bincount(scaffold.stratum, minlength=len(scaffold.strata))
     result: list[dict[str, int]] = [{} for _ in scaffold.strata]
+    metals = _metal_totals(scaffold, sites)
     for r, region in enumerate(scaffold.regions):
         for role in ("metal", "anion", "tetrahedral", "alkali"):
             mine = [k for k, s in enumerate(scaffold.strata) if s.region == r and s.role == role and sites[k]]
@@ -139,14 +146,53 @@ def stratum_counts(scaffold: Scaffold) -> list[dict[str, int]]:
             elif role == "tetrahedral" and not _tetrahedral(region.composition):
                 continue
             else:
-                found = _species(scaffold, mine, sites[mine], (role, region.composition, what))
+                given = metals.get(r) if role == "metal" else None
+                found = _species(scaffold, mine, sites[mine], (role, region.composition, what, given))
             for k, counts in zip(mine, found, strict=True):
                 result[k] = counts
     return result
 
 
+def _metal_totals(scaffold: Scaffold, sites: Integers) -> dict[int, dict[str, int]]:
+    """Metals of each region with one table of fractions: nearest for the region, mended for their sum."""
+    metal = np.array([s.role == "metal" for s in scaffold.strata], dtype=bool)
+    home = np.array([s.region for s in scaffold.strata])
+    size = {r: int(sites[metal & (home == r)].sum()) for r in range(len(scaffold.regions))}
+    tables = {r: scaffold.regions[r].composition.metals for r, n in size.items() if n}
+    tables = {r: table for r, table in tables.items() if table and not isinstance(table, tuple)}
+    what = {r: f"metal sites of region {r} ({scaffold.regions[r].phase})" for r in tables}
+    found = {r: whole_counts(table, size[r], what[r]) for r, table in tables.items()}
+    if len(found) < 2:
+        return found
+    names = list(dict.fromkeys(name for table in tables.values() for name in table))
+    ideal = np.array([[table.get(name, 0.0) * size[r] for name in names] for r, table in tables.items()])
+    counts = joint_counts(ideal, np.array([[row.get(name, 0) for name in names] for row in found.values()]))
+    return {r: {n: int(row[names.index(n)]) for n in tables[r]} for r, row in zip(tables, counts, strict=True)}
+
+
+def joint_counts(ideal: Floats, counts: Integers) -> Integers:
+    """(regions, species) counts; where a column sum is an atom or more off, moved to the nearest column sums.
+
+    ideal   (regions, species) atoms asked for
+    counts  (regions, species) whole numbers, each the ideal rounded up or down
+    Row sums stay, every count stays its ideal rounded up or down, and none falls to zero. Column sums that cannot
+    be reached so stay as near as they come.
+    """
+    asked = ideal.sum(axis=0)
+    if np.abs(counts.sum(axis=0) - asked).max() < 1.0 - 1e-9:
+        return counts
+    base = np.floor(ideal + 1e-9).astype(np.int64)
+    free = (ideal - base > 1e-9) & (base > 0)
+    base = np.where(free, base, counts)
+    extra = counts - base
+    left = _rounded(asked, int(counts.sum())) - counts.sum(axis=0)
+    while chain := _chain(extra, free, left):
+        _follow(chain, extra, left)
+    return base + extra
+
+
 def _species(scaffold: Scaffold, mine: list[int], sizes: Integers, wanted: tuple) -> list[dict[str, int]]:
-    role, composition, what = wanted
+    role, composition, what, totals = wanted
     tetrahedral = _tetrahedral(composition)
     table = {"metal": composition.metals, "anion": composition.anions, "tetrahedral": tetrahedral}[role]
     if not table:
@@ -158,7 +204,7 @@ def _species(scaffold: Scaffold, mine: list[int], sizes: Integers, wanted: tuple
         whole_counts(dict(zip(names, sizes @ rows / sizes.sum(), strict=True)), int(sizes.sum()), what)
         counts = spread_tables(rows, sizes)
     else:
-        totals = whole_counts(table, int(sizes.sum()), what)
+        totals = totals or whole_counts(table, int(sizes.sum()), what)
         names, counts = list(totals), spread(list(totals.values()), sizes.tolist())
     return [{name: int(n) for name, n in zip(names, row, strict=True) if n and name} for row in counts]
 

@@ -107,8 +107,10 @@ def formula_amounts(formula: str) -> dict[str, float]:
             )
         _take(stack, found, formula)
         place = found.end()
-    if len(stack) != 1 or not stack[0][1]:
-        raise InputError(f"{formula!r} has {len(stack) - 1} open brackets or no elements; close or name them.")
+    if len(stack) != 1:
+        raise InputError(f"{formula!r} has {len(stack) - 1} open brackets; close them.")
+    if not stack[0][1]:
+        raise InputError(f"{formula!r} names no element; write for example 'Na2/3Ni1/3Mn2/3O2'.")
     return _summed(stack[0][1])
 
 

@@ -244,6 +244,7 @@ def _flip_facts(domains: Domains, chosen: FlipCandidate, layers: Sequence[Layer]
         "cut_right_A": chosen.cuts_A[1],
         "opening_A": chosen.opening_A,
         "free_area_A2": 2.0 * chosen.opening_A * float(domains.cell[1 - domains.axis, 1 - domains.axis]),
+        "boundary_bond_A": BOND_A,
         "boundary_lowest_anions": int(bonds.min()),
         "boundary_metals_lacking": lacking,
         "six_coordinate_percent": 100.0 * (1.0 - lacking / metals),

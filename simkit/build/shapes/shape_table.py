@@ -9,7 +9,7 @@ from simkit.build.arguments import require_kind, require_number
 from simkit.build.shapes.shape import Ellipsoid, Everywhere, Layers, Offset, Prism, Ribbon, Shape
 from simkit.errors import InputError, nearest
 
-SHAPES = {
+SHAPE_TABLES = {
     "everywhere": Everywhere,
     "layers": Layers,
     "ribbon": Ribbon,
@@ -17,7 +17,8 @@ SHAPES = {
     "ellipsoid": Ellipsoid,
     "offset": Offset,
 }
-NAMES = {kind: name for name, kind in SHAPES.items()}
+"""Word in a table -> the shape it makes."""
+NAMES = {kind: name for name, kind in SHAPE_TABLES.items()}
 
 
 def shape_to_dict(shape: Shape) -> dict:
@@ -36,9 +37,9 @@ def shape_from_dict(table: Mapping) -> Shape:
     require_kind("shape", table, Mapping, "a table, {'shape': 'sphere', 'radius_A': 6.0}")
     given = dict(table)
     name = given.pop("shape", None)
-    if not isinstance(name, str) or name not in (*SHAPES, "sphere"):
-        raise InputError(f"shape {name!r} is unknown; {nearest(str(name), [*SHAPES, 'sphere'])}")
-    kind = SHAPES.get(name, Ellipsoid)
+    if not isinstance(name, str) or name not in (*SHAPE_TABLES, "sphere"):
+        raise InputError(f"shape {name!r} is unknown; {nearest(str(name), [*SHAPE_TABLES, 'sphere'])}")
+    kind = SHAPE_TABLES.get(name, Ellipsoid)
     keys = {"radius_A": True, "centre": False} if name == "sphere" else _keys(kind)
     for key in given:
         if key not in keys:

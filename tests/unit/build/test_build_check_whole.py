@@ -17,6 +17,8 @@ from simkit.build import (
     checks,
     classify,
     intergrowth,
+    lateral,
+    lateral_flip,
     prototype,
     validate,
     validate_relaxed,
@@ -235,7 +237,7 @@ def test_too_many_ions_leave_a_cell_positive():
     structure, _, _ = placed(scaffold, ["O"] * 4 + ["Mn"] * 2 + ["Na"] * 8)
     (text,) = checks.neutrality_problems(checks.ledger(structure, np.repeat([0, 1, 2], [4, 2, 8])))
     assert "stays positive by at least 4.000 e" in text
-    assert "take alkali out" in text
+    assert "take alkali out, or take lower-valent metals" in text
 
 
 def test_an_element_without_valence_is_named():
@@ -385,3 +387,53 @@ def test_another_cell_is_not_the_relaxed_one(sound):
 def test_rules_travel_through_pickle():
     rules = Rules(coordination={"TM": (5, 6)}, columns=(("P2",),), lengths_A={"left": 30.0})
     assert pickle.loads(pickle.dumps(rules)) == rules
+
+
+@pytest.mark.parametrize("stretch", [(1.06, 1.06), (1.06, 1.0), (0.93, 1.0)])
+def test_strain_is_measured_from_the_cell(sound, stretch):
+    s = sound.structure
+    changed = s.strained_to(s.cell @ np.diag([*stretch, 1.0]))
+    strains = [b.strain_percent / 100.0 for b in sound.report.blocks]
+    limit = sound.recipe["max_strain_percent"]
+    wanted = [max((100.0 * ((1 + e) * f - 1) for f in stretch), key=abs) for e in strains]
+    texts = [t for t in validate(replace(sound, structure=changed)).hard if "plane of the cell" in t]
+    assert len(texts) == sum(abs(x) > limit for x in wanted) > 0
+    assert all(f"{x:+.2f} %" in " ".join(texts) for x in wanted if abs(x) > limit)
+    turn = np.array([[0.6, 0.8, 0.0], [-0.8, 0.6, 0.0], [0.0, 0.0, 1.0]])
+    assert state(validate(replace(sound, structure=s.strained_to(s.cell @ turn))), 6) == "passed"
+
+
+def test_strain_of_a_lateral_cell_is_measured_too():
+    mn = {"Mn": 1.0}
+    cell = lateral(Block("P2", 2, mn, content=0.5), Block("O2", 2, mn, content=0.5))
+    changed = cell.structure.strained_to(cell.structure.cell * np.array([1.06, 1.06, 1.0]))
+    assert state(validate(cell), 6) != "failed"
+    assert any("domain is strained by" in text for text in validate(replace(cell, structure=changed)).hard)
+
+
+def test_an_atom_missing_is_a_sentence(sound):
+    mn = {"Mn": 1.0}
+    cell = lateral(Block("P2", 2, mn, content=0.5), Block("O2", 2, mn, content=0.5))
+    for built in (sound, cell):
+        s = built.structure
+        short = Structure(s.numbers[:-1], s.positions[:-1], s.cell)
+        for check in (validate, lambda x: validate_relaxed(x, x.structure, 0.01)):
+            with pytest.raises(InputError, match=f"has {len(s) - 1} atoms, and {len(s)} sites"):
+                check(replace(built, structure=short))
+
+
+def test_metals_that_keep_six_anions_by_long_bonds_are_flagged():
+    mn = {"Mn": 1.0}
+    cell = lateral_flip(Block("P2", 6, mn, content=2 / 3), Block("O3", 6, mn, content=2 / 3))
+    lacking, found = cell.report.facts["boundary_metals_lacking"], validate(cell)
+    assert cell.report.facts["boundary_bond_A"] < 2.45
+    assert lacking > 0
+    assert state(found, 2) == "flagged"
+    assert any(f"{lacking} of 432 metals have 6 anions only by bonds longer than 2.45 A" in t for t in found.soft)
+    assert "anions around M (to 2.8 A): 6:432" in cell.report.text()
+
+
+def test_the_report_names_the_senses_of_its_own_slabs():
+    model = intergrowth([Block("P2", 4), Block("O3", 3)], (3, 3))
+    assert model.report.senses == "".join("+" if slab.s > 0 else "-" for slab in model.stack.slabs) == "+-+-+++"
+    assert "senses +-+-+++ (of class +----+-)" in model.report.text()

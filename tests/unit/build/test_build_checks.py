@@ -65,6 +65,9 @@ def test_charge_windows_name_the_slab():
     (problem,) = checks.charge_problems(metals, [1.0, 0.5])
     assert "slab 0 (4 Al) needs a mean metal valence of 3.250" in problem
     assert "allow 3.000 to 3.000" in problem
+    assert "more ions or higher-valent metals" in problem
+    (problem,) = checks.charge_problems([{"Sn": 4}, {"Mn": 4}], [1.0, 0.5])
+    assert "fewer ions or lower-valent metals" in problem
 
 
 def test_strain_limits():

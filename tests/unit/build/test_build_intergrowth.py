@@ -190,7 +190,7 @@ def test_five_thousand_atoms_in_seconds():
 
 
 BAD = {
-    "phase": (lambda: Block("P4", 2), "phase 'P4' is unknown; did you mean"),
+    "phase": (lambda: Block("P4", 2), "phase 'P4' is unknown; .*did you mean"),
     "gaps": (lambda: Block("P2", 0), "gaps = 0"),
     "bool": (lambda: Block("P2", True), "gaps = True"),
     "pattern": (lambda: Block("OP4", 6), "use 4 or 8"),

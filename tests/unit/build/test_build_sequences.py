@@ -208,8 +208,8 @@ BAD = [
     (lambda: sequence({"sequence": "z"}, 2), "takes the fields fraction, seed"),
     (lambda: sequence({"sequence": "twin", "first": 3, "second": 3}, 9), "makes 8 galleries, the block has gaps = 9"),
     (lambda: Block("mine", 5, pattern=["P2", "O3"]), "5 is no multiple"),
-    (lambda: Block("a very long label", 2, pattern=["P2"]), "label of 1 to 12"),
-    (lambda: Block("Z", 8), "phase 'Z' is unknown.*or give it a pattern"),
+    (lambda: Block("a very long label", 2, pattern=["P2"]), "1 to 12 letters without a blank"),
+    (lambda: Block("Z", 8), "phase 'Z' is unknown; a phase of your own has a pattern"),
 ]
 
 

@@ -278,8 +278,8 @@ def test_two_distorted_phases_share_a_rectangle():
 
 
 BAD = [
-    (lambda: stiffness({"C11": 200.0}), "C12, C13, C33 missing"),
-    (lambda: stiffness({**SOFT, "K": 3.0}), "K unknown"),
+    (lambda: stiffness({"C11": 200.0}), "C12, C13, C33 are missing"),
+    (lambda: stiffness({**SOFT, "K": 3.0}), "K is unknown"),
     (lambda: stiffness({**SOFT, "C13": 120.0}), "lowest eigenvalue of the stiffness is -"),
     (lambda: stiffness(np.eye(5)), r"shape \(5, 5\); give a symmetric 6 x 6"),
     (lambda: share_strain([np.eye(2)], [1.0, 2.0], [np.eye(6)]), "1 cells, 2 thicknesses"),

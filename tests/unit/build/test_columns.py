@@ -119,3 +119,22 @@ def test_bad_requests_are_refused():
     with pytest.raises(InputError, match="3 galleries now, 2 before"):
         first = build.classify_columns(lateral("O3", "P3"))
         build.annihilation_problems(first, build.classify_columns(s))
+
+
+@pytest.mark.parametrize("phases", [("P2", "O2"), ("O3", "P3")])
+@pytest.mark.parametrize("line", ["zigzag", "armchair"])
+def test_a_cell_that_is_not_uniform_in_the_plane_is_noticed(phases, line):
+    s = lateral(*phases, line)
+    found = build.lateral_domains(s)
+    across = "ab"[int(np.argmax(np.linalg.norm(s.cell[:2], axis=1)))]  # two domains of 30 A follow one another there
+    assert found.normal == across
+    assert len(found.domains) == 2
+    assert set(found.phase_fractions) - {"boundary"} == set(phases)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_noise_makes_no_domains(seed):
+    gaps = build.markov({"P2": 0.4, "O3": 0.4, "P3": 0.2}, 6, seed)
+    s = build.bulk(Block("R", 6, {"Mn": 1.0}, content=0.5, pattern=gaps), (3 + seed, 3)).structure
+    noise = np.random.default_rng((2, seed)).normal(0.0, 0.2, s.positions.shape)
+    assert build.lateral_domains(s.moved_to(s.positions + noise)) is None

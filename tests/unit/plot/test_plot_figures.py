@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+
 import matplotlib
 import numpy as np
 import pytest
 
 from simkit import plot
+from simkit.build.valence import ANION_VALENCE, ION_VALENCE, RADII_A
+from simkit.elements import NUMBERS
 from simkit.errors import InputError
-from simkit.plot.style import CYCLE, blank_figure, house_style
+from simkit.plot.style import CYCLE, blank_figure, element_colour, house_style
 from simkit.plot.view import side_view
 from simkit.structure import Structure
 
@@ -177,3 +181,47 @@ def test_figures_open_no_window():
     with house_style():
         figure = blank_figure(3, 2)
     assert type(figure.canvas).__name__ == "FigureCanvasAgg"
+
+
+def lab(colour: str) -> np.ndarray:
+    """CIELAB of an sRGB colour under D65 (IEC 61966-2-1 and CIE 15)."""
+    share = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    matrix = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    x, y, z = np.cbrt(matrix @ linear / np.array([0.9505, 1.0, 1.089]))  # no colour here is dark enough for the foot
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def test_no_two_elements_share_a_colour():
+    """Every element a builder may place; 14 in CIELAB is several times the least difference that is seen (about 2)."""
+    symbols = {*RADII_A, *ION_VALENCE, *ANION_VALENCE}
+    points = {symbol: lab(element_colour(NUMBERS[symbol])) for symbol in symbols}
+    grey = lab("#8C8C8C")
+    for first, second in itertools.combinations(sorted(symbols), 2):
+        assert np.linalg.norm(points[first] - points[second]) > 14, (first, second)
+    assert all(np.linalg.norm(point - grey) > 8 for point in points.values())
+
+
+def test_parts_of_one_phase_are_named_by_what_differs(layered):
+    numbers = layered.numbers.copy()
+    middle = layered.positions[:, 2] > 4.4
+    numbers[(numbers == 25) & middle] = 28
+    one = Structure(
+        numbers,
+        layered.positions,
+        layered.cell,
+        tags={"phase": np.full(len(numbers), "O3"), "block": middle.astype(int)},
+    )
+    texts = [text.get_text() for text in plot.structure_figure(one).legends[0].get_texts()]
+    assert {"O3 Mn", "O3 Ni"} <= set(texts)
+    same = one.with_tags(phase=np.full(len(numbers), "O3"), block=np.zeros(len(numbers), dtype=int))
+    assert "O3" in [text.get_text() for text in plot.structure_figure(same).legends[0].get_texts()]
+
+
+def test_a_long_title_is_folded_between_elements(layered):
+    title = "O3 NaNi0.12Cu0.12Mg0.12Fe0.15Co0.15Mn0.1Ti0.1Sn0.1Sb0.04O2"
+    figure = plot.structure_figure(layered, title=title)
+    lines = figure.get_suptitle().split("\n")
+    assert len(lines) == 2
+    assert "".join(lines) == title
+    assert lines[1].startswith(("Ti", "Sn", "Sb"))

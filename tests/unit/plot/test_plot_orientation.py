@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
+from simkit import build
 from simkit.plot.orientation import SIDES, aspects, seen, spans
+from simkit.plot.view import side_view
 from simkit.structure import Structure
 
 ROUNDING_A = 1e-9
@@ -54,3 +56,28 @@ def test_a_checkered_cell_is_cut_twice():
     assert len(side.index) < len(one)
     assert len(top.index) < len(one)
     assert spans(one, ["P2"] * len(one)) == ()
+
+
+def test_a_thin_region_shows_among_more_atoms_of_its_neighbours():
+    """Two sheets of ions, each in a bin of 3 A that holds more atoms of the thick regions beside it."""
+    heights = np.concatenate([np.linspace(0.2, 29.8, 75), [14.2, 14.4, 29.2, 29.4]])
+    phases = ["P2"] * 38 + ["tunnel"] * 37 + ["interface"] * 4
+    cell = np.diag([3.0, 3.0, 30.0])
+    positions = np.stack([np.ones(len(heights)), np.ones(len(heights)), heights], axis=1)
+    found = spans(Structure(np.full(len(heights), 11), positions, cell), phases)
+    assert [name for *_, name in found] == ["P2", "interface", "tunnel", "interface"]
+
+
+@pytest.mark.parametrize(("line", "tilted"), [("armchair", True), ("zigzag", False)])
+def test_a_lateral_cell_is_seen_along_close_packed_rows(line, tilted):
+    """Rows run along a boundary of <11-20>, and 30 degrees off one of <10-10>, along which letters look alike."""
+    left, right = (build.Block(phase, 3, metals={"Ni": 1.0}, content=0.5) for phase in ("P3", "O3"))
+    structure = build.lateral(left, right, line, (18.0, 18.0)).structure
+    [side] = aspects(structure, structure.tags["phase"].tolist())
+    assert bool(side.tilt) == tilted
+    anions = side.structure.take(np.flatnonzero(side.structure.numbers == 8))
+    lowest = anions.take(np.flatnonzero(anions.positions[:, 0] < anions.positions[:, 0].min() + 0.5))
+    far = lowest.positions[:, 2] - side.tilt * lowest.positions[:, 1]
+    assert len(np.unique(np.round(far / 0.5))) < 0.6 * len(far)
+    view = side_view(side.structure, tilt=side.tilt)
+    assert set(view.index) == set(range(len(side.structure)))

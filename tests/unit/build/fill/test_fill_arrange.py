@@ -5,11 +5,13 @@ import pytest
 
 from simkit.build import ROOT3, Block, bulk, orthogonal
 from simkit.build.fill.arrange import contrasts, ordered, screened_pairs
+from simkit.build.fill.pairs import pair_tables
 from simkit.build.fill.quasirandom import quasirandom
 from simkit.build.geometry import frame_of
 from simkit.build.heights import Heights
 from simkit.build.stacking import Stack
 from simkit.errors import InputError
+from simkit.kernels.pair_counts import exchange_species, pair_deviation
 from simkit.kernels.pair_search import find_pairs
 
 HEIGHTS = Heights(2.9, 2.0, {"P2": 3.5, "O3": 3.2})
@@ -124,6 +126,73 @@ def test_quasirandom_is_closer_to_random_than_the_best_of_twenty_draws(capfd):
         assert (done[group == g] == "Ni").sum() == 12
     assert np.array_equal(done, quasirandom(points, frame.cell, draws[0], group, (3, 1)))
     assert capfd.readouterr() == ("", "")
+
+
+def slab_pairs(structure, reaches=(1.2, 1.85, 2.1)):
+    """(3,) rms over species pairs of P_ab / (x_a x_b) - 1 in three shells within slabs, from bare distances."""
+    slabs = metals(structure)
+    names, cell, layer = np.array(slabs.symbols), slabs.cell, slabs.layers
+    i, j = np.nonzero(layer[:, None] == layer)
+    steps = np.array(np.meshgrid([-2, -1, 0, 1, 2], [-2, -1, 0, 1, 2])).reshape(2, -1).T @ cell[:2]
+    away = slabs.positions[j] - slabs.positions[i]
+    distance = np.linalg.norm(away[:, None] + steps, axis=2)
+    nearest = distance[distance > 1e-6].min()
+    found, low = [], 0.5
+    for high in reaches:
+        number = ((distance > low * nearest) & (distance < high * nearest)).sum(axis=1)
+        kinds = np.unique(names)
+        share = [(names == a).mean() for a in kinds]
+        table = [[number[(names[i] == a) & (names[j] == b)].sum() for b in kinds] for a in kinds]
+        found.append(np.sqrt(np.mean((np.array(table) / number.sum() / np.outer(share, share) - 1.0) ** 2)))
+        low = high
+    return np.array(found)
+
+
+@pytest.mark.parametrize("repeats", [(5, 5), (5, 3)])
+def test_five_metals_in_three_slabs_come_nearer_to_random_pairs_than_the_best_of_twenty_draws(repeats):
+    fractions = dict.fromkeys(["Mn", "Fe", "Co", "Ni", "Ti"], 0.2)
+    draws = np.array([slab_pairs(bulk(Block("O3", 3, fractions), repeats, seed=s).structure) for s in range(20)])
+    structure = bulk(Block("O3", 3, fractions, arrangement="sqs"), repeats, seed=0).structure
+    done = slab_pairs(structure)
+    assert (done < draws.min(axis=0)).all()
+    # clearly: the three shells together a quarter below the best draw, and less than two thirds of the mean draw
+    assert done.mean() < 0.75 * draws.mean(axis=1).min()
+    assert (done < 0.67 * draws.mean(axis=0)).all()
+    slabs = metals(structure)
+    for k in range(3):  # exact counts in every slab
+        assert {(np.array(slabs.symbols)[slabs.layers == k] == m).sum() for m in fractions} == {np.prod(repeats) // 5}
+
+
+def test_the_polish_never_worsens_and_counts_pairs_as_they_are():
+    frame = frame_of(Stack.from_gaps(["P2"] * 2), HEIGHTS, (4, 3))
+    points = np.concatenate([frame.slab(j)[1] for j in range(2)])
+    group = np.repeat([0, 1], 12)
+    rng = np.random.default_rng(5)
+    species = np.concatenate([rng.permutation([0, 1, 2] * 4) for _ in range(2)])
+    before = pair_tables(points, frame.cell, species, group)
+    draws = rng.random((2000, 3))
+    done = exchange_species(species, group, before, draws, np.full(2000, 1e-3))
+    after = pair_tables(points, frame.cell, done, group)
+    assert pair_deviation(after) < pair_deviation(before)
+    # each slab of twelve has 6 x 12 / 2 pairs in every shell, and its species a third each
+    assert (after.count.sum(axis=(1, 2))[:6] == 36).all()
+    assert np.allclose(after.wanted[0], np.triu(np.full((3, 3), 8.0)) - 4.0 * np.eye(3))
+    assert np.array_equal(after.wanted, before.wanted)
+    # one exchange at a time, the kernel takes what counting afresh finds lower and leaves what it finds higher
+    taken = 0
+    for draw in draws[:200]:
+        i = int(draw[0] * 24)
+        j = int(draw[1] * 12) + 12 * group[i]
+        trial = species.copy()
+        trial[[i, j]] = species[[j, i]]
+        change = pair_deviation(pair_tables(points, frame.cell, trial, group)) - pair_deviation(before)
+        one = exchange_species(species, group, before, draw[None], np.zeros(1))
+        if abs(change) > 1e-8:  # below, rounding decides
+            assert np.array_equal(one, trial if change < 0 else species)
+            taken += change < 0
+    assert 0 < taken < 200
+    for g in (0, 1):
+        assert np.bincount(done[group == g]).tolist() == [4, 4, 4]
 
 
 def test_quasirandom_through_the_builder_is_reproducible_and_exact():

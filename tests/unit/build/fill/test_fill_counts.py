@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simkit.build.fill.counts import _settle, spread, spread_tables, whole_counts
+from simkit.build.fill.counts import _settle, joint_counts, spread, spread_tables, whole_counts
 from simkit.build.fill.gradient import gradient, profile
 from simkit.errors import InputError
 
@@ -107,3 +107,41 @@ def test_impossible_gradients_are_refused():
         gradient({"Ni": 1}, {"Mn": 1}, 0)
     with pytest.raises(InputError, match=r"sum to 0\.8"):
         gradient({"Ni": 0.8}, {"Mn": 1}, 3)
+
+
+def test_blocks_rounded_alike_are_mended_to_the_nearest_sums():
+    ideal = np.array([[3.4, 16.6]] * 4)
+    counts = np.array([[3, 17]] * 4)
+    done = joint_counts(ideal, counts)
+    assert done.sum(axis=0).tolist() == [14, 66]  # 13.6 asked, 12 rounded block by block
+    assert done.sum(axis=1).tolist() == [20] * 4
+    assert np.abs(done - ideal).max() < 1
+
+
+def test_sums_within_an_atom_and_exact_blocks_stay():
+    near = np.array([[3.4, 16.6], [3.4, 16.6]])
+    assert np.array_equal(joint_counts(near, np.array([[3, 17]] * 2)), [[3, 17]] * 2)  # 0.8 off
+    ideal = np.array([[5.0, 15.0], *[[3.4, 16.6]] * 4])
+    done = joint_counts(ideal, np.array([[5, 15], *[[3, 17]] * 4]))
+    assert done[0].tolist() == [5, 15]
+    assert done.sum(axis=0).tolist() == [19, 81]
+    # a count of one stays where its fraction is below an atom
+    rare = np.array([[0.6, 9.4]] * 4)
+    assert np.array_equal(joint_counts(rare, np.array([[1, 9]] * 4)), [[1, 9]] * 4)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(2, 6), st.integers(2, 6), st.integers(0, 10**6))
+def test_joint_counts_keep_rows_and_come_no_farther_from_the_sums(regions, species, seed):
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(species * 6, 60, regions)
+    tables = rng.dirichlet(np.full(species, 3.0), regions) * 0.4 + 0.6 / species
+    ideal = tables * sizes[:, None]
+    counts = np.array(
+        [list(whole_counts(dict(enumerate(t)), int(n), "x").values()) for t, n in zip(tables, sizes, strict=True)]
+    )
+    done = joint_counts(ideal, counts)
+    assert done.sum(axis=1).tolist() == sizes.tolist()
+    assert np.abs(done - ideal).max() < 1 + 1e-9
+    # no count is near zero here, so the sums always come within an atom
+    assert np.abs((done - ideal).sum(axis=0)).max() < 1

@@ -196,6 +196,34 @@ def test_fluorine_lowers_the_valence_of_its_slabs():
     assert [p.mean for p in found] == pytest.approx([3.2, 3.2])
 
 
+@pytest.mark.parametrize(
+    ("metals", "content", "words"),
+    [
+        ({"Li": 0.25, "Sn": 0.75}, 1.0, "3.000, but its metals allow 3.250 to 3.250; ask for fewer ions or lower-"),
+        ({"Al": 1.0}, 0.5, "3.500, but its metals allow 3.000 to 3.000; ask for more ions or higher-"),
+    ],
+)
+def test_a_slab_that_cannot_be_neutral_says_which_way_out(metals, content, words):
+    scaffold = layered(["O3"] * 3, (2, 2), [Composition(metals=metals, content=content)])
+    found, _ = parts(scaffold, stratum_counts(scaffold))
+    assert words in part_problems(found, ["O3"])[0]
+
+
+def test_metals_of_two_blocks_are_nearest_in_sum():
+    metals = {"Mn": 0.1261, "Ni": 0.1867, "Fe": 0.2124, "Co": 0.1567, "Ti": 0.2274, "Cu": 0.0907}
+    scaffold = layered(
+        ["P2"] * 4 + ["O3"] * 3,
+        (2, 5),
+        [Composition(metals=metals, content=0.7), Composition(metals=metals, content=0.9)],
+        lambda j, points: np.full(len(points), int(j >= 4)),
+    )
+    names = occupants(scaffold, 105)
+    for name, x in metals.items():
+        assert abs((names == name).sum() - x * 70) < 1
+        for r, size in enumerate((40, 30)):
+            assert abs(((names == name) & (scaffold.region == r)).sum() - x * size) < 1
+
+
 def test_two_domains_share_a_gallery_without_contacts_and_keep_their_own_counts():
     left, right = Composition(content=0.9), Composition(metals={"Mn": 1}, content=0.5, sites="f")
     scaffold = layered(["P2"] * 2, (6, 4), [left, right], lambda j, p: (p[:, 1] > 5.1).astype(int))
