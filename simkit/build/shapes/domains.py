@@ -62,8 +62,9 @@ def domains(
     """One continuous anion lattice, that of the matrix, whose cations change from domain to domain.
 
     matrix   phase and composition outside all domains; its gaps set the number of slabs
-    parts    domains; where two overlap the later one counts, and none may vanish under later ones. A domain has the
-             phase of the matrix with another composition, or, on an O3 matrix, is spinel (any variant) or rock-salt
+    parts    domains; where two overlap the later one counts, and none may vanish under later ones, nor the matrix
+             unless a domain is Everywhere. A domain has the phase of the matrix with another composition, or, on an
+             O3 matrix, is spinel (any variant) or rock-salt
     repeats  (n1, n2) of the primitive hexagonal cell, or a 2 x 2 matrix (`orthogonal(n1, n2)`)
     seed     draws metals and ions; the same seed gives the same cell byte for byte
 
@@ -81,7 +82,8 @@ def domains(
     require_kind("matrix", matrix, Block, "Block('O3', 3, {'Ni': 1.0})")
     parts = require_list("parts", parts, Domain, "[Domain(Block('rock-salt', 3, {'Ni': 1.0}), Prism(6.0))]")
     found = plan(matrix, parts, repeats, settings)
-    require_present(found, range(1, len(parts) + 1))
+    covered = any(isinstance(part.shape, Everywhere) for part in parts)
+    require_present(found, range(1 if covered else 0, len(parts) + 1))
     recipe = {
         "matrix": matrix.to_dict(),
         "parts": [part.to_dict() for part in parts],
