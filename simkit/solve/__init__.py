@@ -1,7 +1,10 @@
 """Moving atoms: relaxation, minimum energy paths, sliding."""
 
+from simkit.solve.breakdown import MdLimits
 from simkit.solve.descent import Descent, Limits, State, from_arrays, run, to_arrays
+from simkit.solve.dynamics import MdConditions, MdSettings, prepare_md, run_md, trajectories
 from simkit.solve.loop import Hooks, Observer, Summary, iterate
+from simkit.solve.motion import Dynamics, Motion, integrate, motion_from_arrays, motion_to_arrays
 from simkit.solve.outcome import CONVERGED, Outcome
 from simkit.solve.path import Hop, NebSettings, Path, find_path, find_paths, first_guess, paths, prepare_paths
 from simkit.solve.precondition import Springs
@@ -11,9 +14,14 @@ from simkit.solve.sliding import SlidePoint, SlideSettings, prepare_slides, slid
 __all__ = [
     "CONVERGED",
     "Descent",
+    "Dynamics",
     "Hooks",
     "Hop",
     "Limits",
+    "MdConditions",
+    "MdLimits",
+    "MdSettings",
+    "Motion",
     "NebSettings",
     "Observer",
     "Outcome",
@@ -28,15 +36,21 @@ __all__ = [
     "find_paths",
     "first_guess",
     "from_arrays",
+    "integrate",
     "iterate",
+    "motion_from_arrays",
+    "motion_to_arrays",
     "outcomes",
     "paths",
+    "prepare_md",
     "prepare_paths",
     "prepare_relaxation",
     "prepare_slides",
     "relax",
     "run",
+    "run_md",
     "slid_by",
     "slide",
     "to_arrays",
+    "trajectories",
 ]

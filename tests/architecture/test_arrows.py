@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FLOOR = {"errors", "units", "arrays", "elements", "structure", "kernels"}
+FLOOR = {"errors", "units", "arrays", "elements", "structure", "trajectory", "kernels"}
 ROOMS = {"build", "solve", "measure", "io", "plot", "config"}
 ALLOWED = {
     "errors": set(),
@@ -14,6 +14,7 @@ ALLOWED = {
     "arrays": {"errors"},
     "elements": {"errors"},
     "structure": {"arrays", "errors", "elements"},
+    "trajectory": {"structure", "arrays", "errors", "elements", "units"},
     "kernels": {"errors", "arrays", "units", "kernels"},
     "potential": FLOOR | {"potential", "potentials"},
     "build": FLOOR | {"build"},
