@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from simkit import build, measure, solve
 from simkit.build.stacking import RULES
 from simkit.structure import Structure
-from simkit.workflows import gliding, migration, stress
+from simkit.workflows import committee, gliding, migration, stress
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,7 +15,8 @@ class Findings:
     """label names the cell under study, whose outcome is `whole`; phases and strained hold the pure phases.
 
     strained: those phases with their layers strained onto the cell's; no_energies says why energies is None. Entries
-    of migration, gliding and stress carry the same names; stress is empty for a potential without atomic virials.
+    of migration, gliding and stress carry the same names; stress is empty for a potential without atomic virials;
+    spreads are those of a committee, None for a single potential.
     """
 
     label: str
@@ -28,6 +29,7 @@ class Findings:
     migration: migration.Result
     gliding: gliding.Result
     stress: stress.Result
+    spreads: committee.Summary | None = None
 
     @property
     def outcomes(self) -> dict[str, solve.Outcome]:

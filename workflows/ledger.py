@@ -12,16 +12,21 @@ from typing import Any, TypeVar
 from simkit import io, potential
 from simkit.errors import SimkitError
 from simkit.io.record import git_commit, machine_name, versions
+from simkit.workflows import committee
 
 Value = TypeVar("Value")
 
 
 @dataclass
 class Ledger:
-    """Times each step of a study and counts its model evaluations; `record` is what record.json holds."""
+    """Times each step of a study and counts its model evaluations; `record` is what record.json holds.
+
+    watched is inside `model`: a committee's spreads go into the record, and its doubtful structures beside it.
+    """
 
     directory: io.RunDirectory
     model: potential.Counted
+    watched: potential.Watched
     record: dict[str, Any] = field(default_factory=dict)
 
     def open(self, study: str, seed: int, command: str, device: str) -> None:
@@ -67,8 +72,10 @@ class Ledger:
         self._write()
 
     def close(self) -> None:
-        """Log that nothing more will be written."""
+        """Log that nothing more will be written, and free the directory for whoever takes it up next."""
         self.directory.log("run closed", status=self.record["status"])
+        if self.directory.lock is not None:
+            self.directory.lock.close()
 
     def _note(self, name: str, status: str, start: float, before: potential.Cost) -> None:
         spent = self.model.cost.minus(before)
@@ -80,7 +87,9 @@ class Ledger:
             "model_evaluations": _sum(past, "model_evaluations", spent.evaluations),
             "model_batches": _sum(past, "model_batches", spent.batches),
             "model_time_s": _sum(past, "model_time_s", spent.seconds),
+            **committee.facts(committee.of_facts(past).plus(self.watched.take_seen())),
         }
+        committee.save(self.directory.path, self.watched.kept)
         self.record["steps"] = [s for s in self.record["steps"] if s["name"] != name] + [entry]
         self._write()
         self.directory.log("step ended", step=name, status=status, wall_time_s=entry["wall_time_s"])

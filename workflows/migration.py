@@ -11,7 +11,7 @@ from pydantic import Field
 from simkit import build, io, measure, solve
 from simkit.config import Section
 from simkit.errors import InputError
-from simkit.potential.base import Evaluation, Potential
+from simkit.potential.base import Evaluation, Potential, Spread
 from simkit.solve.outcome import Outcome
 from simkit.structure import Structure
 from simkit.workflows.common import QUIET, Hooks, named_structures
@@ -88,7 +88,7 @@ class _Chosen:
     gallery_height_A: float | None
 
 
-TYPES = (Result, HopResult, Outcome, Evaluation, solve.Path)
+TYPES = (Result, HopResult, Outcome, Evaluation, Spread, solve.Path)
 
 
 def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QUIET, name: str = "migration") -> Result:

@@ -22,7 +22,7 @@ def page(study: str, found: Findings, card: Card) -> dict:
         "lead": _lead(found),
         "warnings": _warnings(found),
         "headline": _headline(found),
-        "sections": [_structure(found), _energies(found), _migration(found), _gliding(found), _stress(found)],
+        "sections": [section(found) for section in SECTIONS] + _spreads(found),
         "potential": asdict(card),
     }
 
@@ -49,7 +49,7 @@ def _lead(found: Findings) -> str:
 def _warnings(found: Findings) -> list[str]:
     words = list(found.problems)
     words += [w[:1].upper() + w[1:].replace(" A ", " Å ") for w in found.model.report.warnings]
-    return words
+    return words + ([] if found.spreads is None else found.spreads.warnings)
 
 
 def _card(label: str, value: object, unit: str, note: str, digits: int = 2) -> dict:
@@ -260,3 +260,27 @@ def _stress(found: Findings) -> dict:
         ),
     ]
     return _section("Stress", words, pictures, [table])
+
+
+def _spreads(found: Findings) -> list[dict]:
+    """How far the members of a committee were apart; no section for a single potential."""
+    if found.spreads is None:
+        return []
+    entries = found.spreads.to_dict()["steps"]
+    table = {
+        "caption": "Largest spreads of each step.",
+        "columns": [
+            _column("step"), _column("evaluations", digits=0), _column("beyond the limit", digits=0),
+            _column("energy", "meV/atom", 2), _column("force on one atom", "meV/Å", 0),
+        ],
+        "rows": [
+            [name, e["committee_evaluations"], e["doubtful_evaluations"], e["largest_energy_spread_meV_per_atom"],
+             e["largest_force_spread_meV_per_A"]]
+            for name, e in entries.items()
+        ],
+    }  # fmt: skip
+    return [_section("Agreement of the committee", [found.spreads.sentence], [], [table])]
+
+
+SECTIONS = (_structure, _energies, _migration, _gliding, _stress)
+"""What every report holds, in order."""

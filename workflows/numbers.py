@@ -9,7 +9,7 @@ import numpy as np
 from simkit import build, measure, solve
 from simkit.report import SCHEMA
 from simkit.units import EV_PER_A2_IN_J_PER_M2, EV_PER_A3_IN_GPA
-from simkit.workflows import gliding, migration, stress
+from simkit.workflows import committee, gliding, migration, stress
 from simkit.workflows.cells import area_A2
 from simkit.workflows.findings import Findings
 
@@ -28,6 +28,7 @@ def results(found: Findings) -> dict:
         "migration": [hop(h) for h in found.migration.hops],
         "gliding": [way for profile in found.gliding.profiles for way in ways(profile)],
         "stress": {name: stress_of(m) for name, m in found.stress.maps.items()},
+        **({} if found.spreads is None else {"committee": found.spreads.to_dict()}),
     }
 
 
@@ -51,6 +52,7 @@ def relaxation(outcome: solve.Outcome) -> dict:
         "largest_stress_GPa": float(np.abs(outcome.evaluation.stress).max() * EV_PER_A3_IN_GPA),
         "steps": outcome.steps,
         "model_evaluations": outcome.evaluations,
+        **committee.spread_of(outcome.evaluation),
     }
 
 
@@ -79,6 +81,7 @@ def hop(result: migration.HopResult) -> dict:
         "images": None if path is None else len(path.images) - 2,
         "steps": None if path is None else path.steps,
         "model_evaluations": sum(e.evaluations for e in result.ends) + (0 if path is None else path.evaluations),
+        **committee.spread_along(path),
     }
 
 
@@ -126,4 +129,5 @@ def stress_of(mapped: stress.StressMap) -> dict:
         "threshold_GPa": mapped.threshold_GPa,
         "raw_atomic_von_mises_mean_GPa": mapped.raw_mean_GPa,
         "cell_stress_GPa": (mapped.evaluation.stress * EV_PER_A3_IN_GPA).tolist(),
+        **committee.spread_of(mapped.evaluation),
     }

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from simkit import build, solve
 from simkit.config import Section
-from simkit.potential.base import Evaluation, Potential
+from simkit.potential.base import Evaluation, Potential, Spread
 from simkit.structure import Structure
 from simkit.workflows import relax
 from simkit.workflows.common import QUIET, Hooks
@@ -39,7 +39,7 @@ class Ranked:
     converged: bool
 
 
-TYPES = (Ranked, solve.Outcome, Evaluation)
+TYPES = (Ranked, solve.Outcome, Evaluation, Spread)
 
 
 def run(

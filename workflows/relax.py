@@ -9,7 +9,7 @@ from pydantic import Field
 
 from simkit import io, solve
 from simkit.config import Section
-from simkit.potential.base import Evaluation, Potential
+from simkit.potential.base import Evaluation, Potential, Spread
 from simkit.solve.outcome import Outcome
 from simkit.workflows.common import QUIET, Hooks, named_structures
 
@@ -45,7 +45,7 @@ class Result:
         return {name: io.to_ase(outcome.structure) for name, outcome in self.outcomes.items()}
 
 
-TYPES = (Result, Outcome, Evaluation)
+TYPES = (Result, Outcome, Evaluation, Spread)
 
 
 def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QUIET, name: str = "relax") -> Result:

@@ -12,7 +12,7 @@ from pydantic import Field
 from simkit import build, io, measure
 from simkit.arrays import Floats
 from simkit.config import Section
-from simkit.potential.base import Evaluation, Potential
+from simkit.potential.base import Evaluation, Potential, Spread
 from simkit.structure import Structure
 from simkit.units import EV_PER_A3_IN_GPA
 from simkit.workflows.common import QUIET, Hooks, named_structures
@@ -75,7 +75,7 @@ class Result:
         return {name: io.to_ase(measure.with_stress(m.structure, m.field)) for name, m in self.maps.items()}
 
 
-TYPES = (Result, StressMap, Evaluation, measure.StressField, measure.StressProfile)
+TYPES = (Result, StressMap, Evaluation, Spread, measure.StressField, measure.StressProfile)
 
 
 def run(

@@ -11,6 +11,7 @@ from simkit import build
 from simkit.config import Section
 from simkit.errors import InputError, nearest
 from simkit.workflows import composites
+from simkit.workflows.committee import Config as CommitteeConfig
 from simkit.workflows.records import made, section_of
 from simkit.workflows.regions import BlockConfig, Kind, Part
 from simkit.workflows.relax import Config as RelaxConfig
@@ -53,6 +54,7 @@ class Request(Section):
     dtype      of the potential in a study
     device     of the potential in a study: auto, cpu, cuda or cuda:0
     relax      how --relax relaxes
+    committee  what is done where the members of a potential "committee:A,B,C" are far apart
     """
 
     name: str = "study"
@@ -62,6 +64,7 @@ class Request(Section):
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "auto"
     relax: RelaxConfig = RelaxConfig()
+    committee: CommitteeConfig = CommitteeConfig()
 
 
 class StackConfig(Kind):

@@ -15,9 +15,9 @@ from simkit.build.phases import DECORATED
 from simkit.config import checked
 from simkit.errors import InputError, Stopped
 from simkit.io.record import git_commit, versions
-from simkit.potential.base import Evaluation, Potential, check_elements
+from simkit.potential.base import Evaluation, Potential, Spread, check_elements
 from simkit.structure import Structure
-from simkit.workflows import energies, gliding, migration, outputs, relax, stress
+from simkit.workflows import committee, energies, gliding, migration, outputs, relax, stress
 from simkit.workflows.cells import blocks_of, intergrowth, named, phase_cells, phase_names, strained_to
 from simkit.workflows.common import QUIET, Hooks
 from simkit.workflows.findings import Findings, foreign_galleries
@@ -27,7 +27,7 @@ from simkit.workflows.migration import Config as MigrationConfig
 from simkit.workflows.stress import Config as StressConfig
 from simkit.workflows.structures import Request, StackConfig, kind_of
 
-OUTCOMES = (solve.Outcome, Evaluation)
+OUTCOMES = (solve.Outcome, Evaluation, Spread)
 
 
 class Config(Request):
@@ -97,16 +97,20 @@ def run(
     loaded = _loaded(config) if model is None else model
     for cell in cells:
         check_elements(cell.numbers, loaded.card)
-    counted = potential.Counted(loaded)
     identity = {
         "model": f"{loaded.card.name} {loaded.card.sha256}".strip(),
         "simkit": versions()["simkit"],
         "commit": git_commit().removesuffix("+changes"),
     }
     directory = io.open_run(out, tomli_w.dumps(config.model_dump(exclude_none=True)), identity, resume)
-    ledger = Ledger(directory, counted)
+    watched = committee.watched(config.committee, loaded, directory.path)
+    ledger = Ledger(directory, potential.Counted(watched), watched)
     ledger.open(config.name, config.seed, command, loaded.card.device)
-    return _Study(config, counted, ledger, Hooks(directory.step, hooks.watch)).run()
+    try:
+        return _Study(config, ledger.model, ledger, Hooks(directory.step, hooks.watch)).run()
+    except Stopped as stopped:
+        told = committee.summary(ledger.record, watched)
+        raise Stopped("\n".join([str(stopped), *(told.warnings if told else [])])) from stopped
 
 
 def _checked_cells(config: Config) -> list[Structure]:
@@ -151,7 +155,8 @@ class _Study:
         mapped = step("stress", lambda: self._mapped(cells))
         hindrance = energies.obstacle(config.structure, config.relax.cell, whole.structure, phases)
         known = None if hindrance else energies.against_phases(config.structure, whole, strained, phases)
-        found = Findings(self.label, cell, phases, strained, whole, known, hindrance, moved, glided, mapped)
+        spreads = committee.summary(self.ledger.record, self.ledger.watched)
+        found = Findings(self.label, cell, phases, strained, whole, known, hindrance, moved, glided, mapped, spreads)
         summary, lines = step(
             "report", lambda: outputs.write(self.ledger.directory, config.name, found, self.model.card)
         )

@@ -11,7 +11,7 @@ from rich.console import Console
 from simkit import potential
 from simkit.cli.progress import watching
 from simkit.errors import InputError
-from simkit.workflows import building, gallery, keys, settling
+from simkit.workflows import building, committee, gallery, keys, settling
 from simkit.workflows.common import Hooks
 
 Word = Annotated[
@@ -61,15 +61,28 @@ def build_command(  # noqa: PLR0913 (one option each)
     asked = building.load(recipe, assignments)
     require_free(out)
     cell = building.run(*asked)
-    loaded = potential.load(potential_name, device=device, trust=trust) if relax or orders else None
+    loaded = _loaded(cell, potential_name, device, trust) if relax or orders else None
     ranked = settling.rank(cell, loaded, orders) if loaded is not None and orders else []
     building.write(out, cell)
     typer.echo(building.text(cell))
     typer.echo(f"wrote {out}/: {', '.join(sorted(path.name for path in out.iterdir()))}")
     if ranked:
         typer.echo("\n".join(settling.write_orders(out, cell, ranked)))
-    if loaded is not None and relax:
-        raise typer.Exit(0 if _settled(out, cell, loaded) else 1)
+    if loaded is not None:
+        good = _settled(out, cell, loaded) if relax else True
+        _tell_spread(out, loaded)
+        raise typer.Exit(0 if good else 1)
+
+
+def _loaded(cell: building.Cell, name: str, device: str, trust: str | None) -> potential.Watched:
+    """The potential asked for, watched as the cell's [committee] table says."""
+    return committee.watched(cell.request.committee, potential.load(name, device=device, trust=trust))
+
+
+def _tell_spread(out: Path, loaded: potential.Watched) -> None:
+    """What a committee has to say, where the potential is one."""
+    for line in committee.finish(out, loaded):
+        typer.echo(line)
 
 
 def _settled(out: Path, cell: building.Cell, loaded: potential.Potential) -> bool:

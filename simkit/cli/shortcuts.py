@@ -17,7 +17,7 @@ from simkit.cli.progress import watching
 from simkit.errors import InputError, nearest
 from simkit.potential.base import check_elements
 from simkit.structure import Structure
-from simkit.workflows import gliding, migration, numbers, relax, stress
+from simkit.workflows import committee, gliding, migration, numbers, relax, stress
 from simkit.workflows.common import Hooks
 
 Files = Annotated[list[Path], typer.Argument(help="Structure files: .cif, .extxyz, .xyz, POSCAR, .vasp, .lammps-data")]
@@ -51,11 +51,17 @@ def register(app: typer.Typer) -> None:
 
 @contextmanager
 def prepared(asked: Asked, model: type[config.Record]) -> Iterator[tuple]:
-    """Checked settings, the loaded potential, the structures by name, and hooks with progress."""
-    settings = config.checked(model, config.with_overrides({}, asked.settings))
+    """Checked settings, the loaded potential, the structures by name, and hooks with progress.
+
+    At the end a committee says how far its members were apart; its limits are set as committee.KEY=VALUE.
+    """
+    given = config.with_overrides({}, asked.settings)
+    words = {name: given.pop(name) for name in ("committee",) if name in given}
+    limits = config.checked(committee.Settings, words).committee
+    settings = config.checked(model, given)
     structures = named(asked.files)
     require_free(asked.out)
-    loaded = potential.load(asked.potential, device=asked.device, trust=asked.trust)
+    loaded = committee.watched(limits, potential.load(asked.potential, device=asked.device, trust=asked.trust))
     for structure in structures.values():
         check_elements(structure.numbers, loaded.card)
     made = not asked.out.exists()
@@ -67,6 +73,8 @@ def prepared(asked: Asked, model: type[config.Record]) -> Iterator[tuple]:
         if made:
             asked.out.rmdir()
         raise
+    for line in committee.finish(asked.out, loaded):
+        typer.echo(line)
 
 
 def named(files: list[Path]) -> dict[str, Structure]:
@@ -90,7 +98,8 @@ def relax_command(
     with prepared(asked, relax.Config) as (settings, loaded, structures, hooks):
         result = relax.run(settings, loaded, structures, hooks)
     for name, o in result.outcomes.items():
-        io.write(out / f"{name}.extxyz", o.structure, {"energy_eV": o.evaluation.energy, "status": o.status})
+        known = {"energy_eV": o.evaluation.energy, "status": o.status, **committee.spread_of(o.evaluation)}
+        io.write(out / f"{name}.extxyz", o.structure, known)
         io.write(out / f"{name}.cif", o.structure)
         typer.echo(f"{name}: {o.status}; {o.evaluation.energy:.6f} eV, {o.fmax_eV_per_A:.4f} eV/A, {o.steps} steps")
     raise typer.Exit(0 if result.converged else 1)

@@ -16,6 +16,30 @@ from simkit.structure import Batch, Structure
 
 
 @dataclass(frozen=True, eq=False)
+class Spread:
+    """How far the members of a committee are apart on one structure; see `committee.Committee` for the formulas.
+
+    energy eV per atom, forces (n,) eV/A: one number an atom
+    """
+
+    energy: float
+    forces: Floats
+
+    @property
+    def largest(self) -> float:
+        """Spread of the force on the atom the members agree least about, eV/A."""
+        return float(self.forces.max())
+
+
+@dataclass(frozen=True, eq=False)
+class Spreads:
+    """`Spread` of a whole batch: energy (m,) eV per atom, forces (n,) eV/A."""
+
+    energy: Floats
+    forces: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """What a potential says of one structure.
 
@@ -23,12 +47,14 @@ class Evaluation:
     forces  (n, 3) eV/A
     stress  (3, 3) eV/A^3, (1/V) dE/dstrain, tensile positive
     virials (n, 3, 3) eV per atom, summing to V x stress; None when not asked for
+    spread  of the members of a committee; None for a single potential
     """
 
     energy: float
     forces: Floats
     stress: Floats
     virials: Floats | None = None
+    spread: Spread | None = None
 
     @property
     def finite(self) -> bool:
@@ -41,7 +67,7 @@ class Evaluations:
     """`Evaluation` of a whole batch as flat arrays.
 
     energy (m,) eV, forces (n, 3) eV/A, stress (m, 3, 3) eV/A^3, virials (n, 3, 3) eV or None,
-    system_of (n,): [0, atoms) -> [0, systems).
+    system_of (n,): [0, atoms) -> [0, systems); spread of a committee's members, None for a single potential.
     """
 
     energy: Floats
@@ -49,6 +75,7 @@ class Evaluations:
     stress: Floats
     virials: Floats | None
     system_of: np.ndarray
+    spread: Spreads | None = None
 
     def __len__(self) -> int:
         return len(self.energy)
@@ -56,7 +83,10 @@ class Evaluations:
     def __getitem__(self, system: int) -> Evaluation:
         first, last = np.searchsorted(self.system_of, [system, system + 1])
         virials = None if self.virials is None else self.virials[first:last]
-        return Evaluation(float(self.energy[system]), self.forces[first:last], self.stress[system], virials)
+        spread = None
+        if self.spread is not None:
+            spread = Spread(float(self.spread.energy[system]), self.spread.forces[first:last])
+        return Evaluation(float(self.energy[system]), self.forces[first:last], self.stress[system], virials, spread)
 
     def split(self) -> list[Evaluation]:
         """One `Evaluation` per system."""

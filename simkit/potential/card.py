@@ -10,7 +10,8 @@ class Card:
     """Facts a reader of a result must be able to see.
 
     elements is None where any element is accepted (an ASE calculator decides for itself); `sha256`
-    is the hash of the weights, empty for potentials without a weight file.
+    is the hash of the weights, empty for potentials without a weight file. `committee` lists the specs of the
+    members of a committee; on the card of a single model, those that make a committee with it.
     """
 
     name: str
@@ -25,3 +26,5 @@ class Card:
     source: str = ""
     sha256: str = ""
     limits: tuple[str, ...] = ()
+    committee: tuple[str, ...] = ()
+    teacher: str = ""

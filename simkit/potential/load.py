@@ -14,6 +14,7 @@ from simkit.potential.analytic import lennard_jones, morse
 from simkit.potential.base import Potential
 from simkit.potential.card import Card
 from simkit.potential.cards import all_cards, read_card
+from simkit.potential.committee import KIND, Committee, committee_card
 from simkit.potential.sum import SumPotential, common_elements
 
 DEFAULT = "chgnet+d3"
@@ -31,12 +32,13 @@ BACKENDS = {
 ANALYTIC = {"lj": lennard_jones, "morse": morse}
 PLAIN = ("default", "chgnet", "d3", *ANALYTIC)
 PREFIXED = ("mace", "mace-mp", "simkit")
-OPTIONS = ("head", "trust")
+OPTIONS = ("head", "path", "trust")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked: kind before the colon, rest after it, whether D3(BJ) is added, and where it runs."""
+    """What was asked: kind before the colon, rest after it, whether D3(BJ) is added, where it runs; a committee's
+    members."""
 
     kind: str
     rest: str
@@ -45,6 +47,8 @@ class Request:
     dtype: str
     trust: str | None
     head: str | None
+    members: tuple[Request, ...] = ()
+    path: str = "auto"
 
 
 def load(spec: str, device: str = "auto", dtype: str = "float32", trust: str | None = None) -> Potential:
@@ -52,12 +56,22 @@ def load(spec: str, device: str = "auto", dtype: str = "float32", trust: str | N
 
     spec: 'default', 'chgnet', 'd3', 'lj', 'morse', 'mace-mp:SIZE', 'mace:FILE' (a pickle: only with
     trust = its file name or SHA-256), 'simkit:FILE' (safe format, or the name of an embedded model); each may end
-    in '+d3' for PBE-D3(BJ) dispersion, and mace specs take '?head=NAME&trust=NAME'. device: 'auto', 'cpu', 'cuda',
+    in '+d3' for PBE-D3(BJ) dispersion, and mace specs take '?head=NAME&trust=NAME&path=torch'
+    (path: 'auto', 'fused' by simkit's kernels on the CPU, 'torch'). 'committee:SPEC,SPEC,SPEC' is the
+    mean of several of these with their spread (see `Committee`). device: 'auto', 'cpu', 'cuda',
     'cuda:N'; dtype: 'float32' or 'float64' (analytic potentials and D3 always run in float64 on the CPU).
     Raises InputError with the nearest name for an unknown word, an absent device or an unknown dtype,
     UntrustedFileError for a pickle nobody vouched for.
     """
     request = parse(spec, device, dtype, trust)
+    if not request.members:
+        return loaded(request)
+    members = [loaded(member) for member in request.members]
+    return Committee(members, committee_card(members, request.rest.split(",")))
+
+
+def loaded(request: Request) -> Potential:
+    """The potential of a request for a single one, with dispersion where it is asked for."""
     base = make(request)
     if not request.dispersion:
         return base
@@ -92,6 +106,7 @@ def available() -> list[tuple[str, str]]:
     found.append(("mace-mp:SIZE", cards["mace-mp"].summary))
     found.append(("mace:FILE", "a MACE model file; a pickle, so it must be trusted by name"))
     found.append(("simkit:FILE", "a MACE model in simkit's safe format (safetensors and JSON)"))
+    found.append((f"{KIND}:A,B,C", "the mean of several of these, with their spread"))
     return found
 
 
@@ -114,19 +129,41 @@ def backend(name: str) -> ModuleType:
 
 def parse(spec: str, device: str, dtype: str, trust: str | None) -> Request:
     """Take a spec apart. Raises InputError when it makes no sense."""
+    if spec.startswith(f"{KIND}:"):
+        return parse_committee(spec, device, dtype, trust)
     text = DEFAULT if spec == "default" else spec
     text, _, query = text.partition("?")
     dispersion = text.endswith("+d3")
     kind, colon, rest = text.removesuffix("+d3").partition(":")
     known = PREFIXED if colon else PLAIN
     if kind not in known or (colon and not rest):
-        words = [*PLAIN, "chgnet+d3", *(f"{p}:..." for p in PREFIXED)]
+        words = [*PLAIN, "chgnet+d3", *(f"{p}:..." for p in (*PREFIXED, KIND))]
         raise InputError(f"unknown potential {spec!r}; {nearest(spec, words)}")
     options = dict(parse_qsl(query, keep_blank_values=True))
     for option in options:
         if option not in OPTIONS or not colon:
             raise InputError(f"unknown option {option!r} in potential {spec!r}; {nearest(option, OPTIONS)}")
-    return Request(kind, rest, dispersion, device, dtype, trust or options.get("trust"), options.get("head"))
+    trust, head, path = trust or options.get("trust"), options.get("head"), options.get("path", "auto")
+    return Request(kind, rest, dispersion, device, dtype, trust, head, path=path)
+
+
+def parse_committee(spec: str, device: str, dtype: str, trust: str | None) -> Request:
+    """Take 'committee:SPEC,SPEC' apart; a member's own ?trust= goes before `trust`.
+
+    Raises InputError for a member that makes no sense, a committee in a committee, fewer than two members and the
+    same member twice, whose spread would be zero whatever is asked.
+    """
+    rest = spec.removeprefix(f"{KIND}:")
+    words = rest.split(",")
+    if len(words) < 2 or len(set(words)) < len(words) or any(word.startswith(KIND) for word in words):
+        raise InputError(
+            f"potential {spec!r}: a committee has two or more different members that are no committees, "
+            "as committee:simkit:A.json,simkit:B.json,simkit:C.json."
+        )
+    members = tuple(parse(word, device, dtype, None) for word in words)
+    members = tuple(replace(member, trust=member.trust or trust) for member in members)
+    trusted = next((member.trust for member in members if member.trust), None)
+    return Request(KIND, rest, False, device, dtype, trusted, None, members)
 
 
 def make(request: Request) -> Potential:
@@ -141,7 +178,7 @@ def make(request: Request) -> Potential:
         return ANALYTIC[request.kind]() if request.kind in ANALYTIC else backend("d3").load_d3(read_card("d3"))
     if request.kind == "chgnet":
         return backend("chgnet").load_chgnet(read_card("chgnet"), device, dtype)
-    place = backend("mace").Place(device, dtype, request.head)
+    place = backend("mace").Place(device, dtype, request.head, request.path)
     if request.kind == "mace-mp":
         return backend("mace-mp").load_mace_mp(request.rest, read_card("mace-mp"), place)
     if request.kind == "simkit":

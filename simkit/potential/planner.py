@@ -10,7 +10,7 @@ import torch
 
 from simkit.arrays import Integers
 from simkit.errors import SimkitError
-from simkit.potential.base import Evaluations
+from simkit.potential.base import Evaluations, Spreads
 from simkit.structure import Batch
 
 SHARE_OF_FREE_MEMORY = 0.8
@@ -91,6 +91,10 @@ def joined(parts: list[Evaluations], batch: Batch) -> Evaluations:
     if len(parts) == 1:
         return parts[0]
     virials = None if parts[0].virials is None else np.concatenate([p.virials for p in parts])
+    spreads = [p.spread for p in parts if p.spread is not None]
+    spread = None
+    if spreads:
+        spread = Spreads(np.concatenate([s.energy for s in spreads]), np.concatenate([s.forces for s in spreads]))
     system_of: Integers = batch.system_of
     return Evaluations(
         np.concatenate([p.energy for p in parts]),
@@ -98,4 +102,5 @@ def joined(parts: list[Evaluations], batch: Batch) -> Evaluations:
         np.concatenate([p.stress for p in parts]),
         virials,
         system_of,
+        spread,
     )

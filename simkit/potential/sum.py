@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from simkit.errors import InputError
-from simkit.potential.base import Evaluations, Potential
+from simkit.potential.base import Evaluations, Potential, Spreads
 from simkit.potential.card import Card
 from simkit.structure import Batch
 
 
 class SumPotential(Potential):
-    """The sum of several potentials: energies, forces, stresses and virials are added."""
+    """The sum of several potentials: energies, forces, stresses and virials are added.
+
+    The spread is that of the part that has one; of several, as of independent errors, the root of the sum of squares.
+    """
 
     def __init__(self, parts: Sequence[Potential], card: Card) -> None:
         if not parts:
@@ -32,7 +37,14 @@ class SumPotential(Potential):
             sum(r.stress for r in results),
             sum(r.virials for r in results) if virials else None,
             batch.system_of,
+            _spread([r.spread for r in results if r.spread is not None]),
         )
+
+
+def _spread(found: Sequence[Spreads]) -> Spreads | None:
+    if not found:
+        return None
+    return Spreads(np.sqrt(sum(s.energy**2 for s in found)), np.sqrt(sum(s.forces**2 for s in found)))
 
 
 def common_elements(parts: Sequence[Potential]) -> tuple[str, ...] | None:

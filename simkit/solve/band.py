@@ -100,6 +100,14 @@ class Bands(Landscape):
         forces = np.concatenate([h.first.forces[None], self.piece(answers.forces, hop), h.last.forces[None]])
         return positions, energies, forces
 
+    def force_spreads(self, answers: Answers, hop: int) -> Floats | None:
+        """(images + 2,) eV/A largest spread of the force on one atom, endpoints included; None without a committee."""
+        h = self.hops[hop]
+        if answers.force_spread is None:
+            return None
+        middle = answers.force_spread[self._cuts[hop] : self._cuts[hop + 1]].reshape(self.images, -1)
+        return np.array([h.first.spread.largest, *middle.max(axis=1), h.last.spread.largest])
+
     def at(self, x: Floats, active: np.ndarray, before: Point | None) -> Point:
         """Evaluate the images of the active bands and project their forces."""
         batch = self.batch.moved_to(x.reshape(-1, 3))

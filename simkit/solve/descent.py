@@ -97,7 +97,7 @@ def to_arrays(state: State) -> dict[str, np.ndarray]:
     for name, value in vars(state.point).items():
         if name != "answers":
             out[f"point.{name}"] = value
-    out |= {f"answers.{name}": value for name, value in vars(state.point.answers).items()}
+    out |= {f"answers.{name}": value for name, value in vars(state.point.answers).items() if value is not None}
     return out | {f"memory.{name}": value for name, value in state.memory.items()}
 
 

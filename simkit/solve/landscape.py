@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from simkit.arrays import Floats
-from simkit.potential.base import Evaluation, Potential
+from simkit.potential.base import Evaluation, Evaluations, Potential, Spread
 from simkit.solve.groups import Groups, largest_by
 from simkit.structure import Batch
 
@@ -17,12 +17,15 @@ from simkit.structure import Batch
 class Answers:
     """What the potential said of every system, also of those that have left the batch.
 
-    energy (systems,) eV, forces (atoms, 3) eV/A, stress (systems, 3, 3) eV/A^3
+    energy (systems,) eV, forces (atoms, 3) eV/A, stress (systems, 3, 3) eV/A^3; energy_spread (systems,) eV/atom
+    and force_spread (atoms,) eV/A of a committee, None for a single potential
     """
 
     energy: Floats
     forces: Floats
     stress: Floats
+    energy_spread: Floats | None = None
+    force_spread: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +84,7 @@ class Landscape(ABC):
 def ask(potential: Potential, batch: Batch, active: np.ndarray, before: Answers | None) -> Answers:
     """Evaluate the active systems (mask) of a batch in one call; the others keep what was said before."""
     if active.all():
-        e = potential.evaluate_batch(batch)
-        return Answers(e.energy, e.forces, e.stress)
+        return _answers(potential.evaluate_batch(batch))
     atoms = active[batch.system_of]
     part = Batch(
         batch.numbers[atoms],
@@ -91,10 +93,29 @@ def ask(potential: Potential, batch: Batch, active: np.ndarray, before: Answers 
         batch.periodic[active],
         (np.cumsum(active) - 1)[batch.system_of[atoms]],
     )
-    e = potential.evaluate_batch(part)
-    energy, forces, stress = before.energy.copy(), before.forces.copy(), before.stress.copy()
-    energy[active], forces[atoms], stress[active] = e.energy, e.forces, e.stress
-    return Answers(energy, forces, stress)
+    new = _answers(potential.evaluate_batch(part))
+    return Answers(
+        _with_rows(before.energy, new.energy, active),
+        _with_rows(before.forces, new.forces, atoms),
+        _with_rows(before.stress, new.stress, active),
+        _with_rows(before.energy_spread, new.energy_spread, active),
+        _with_rows(before.force_spread, new.force_spread, atoms),
+    )
+
+
+def _answers(e: Evaluations) -> Answers:
+    if e.spread is None:
+        return Answers(e.energy, e.forces, e.stress)
+    return Answers(e.energy, e.forces, e.stress, e.spread.energy, e.spread.forces)
+
+
+def _with_rows(old: Floats | None, new: Floats | None, rows: np.ndarray) -> Floats | None:
+    """`old` with its masked rows replaced by `new`, which holds only those."""
+    if old is None or new is None:
+        return None
+    out = old.copy()
+    out[rows] = new
+    return out
 
 
 def largest_force(landscape: Landscape, forces: Floats) -> Floats:
@@ -107,7 +128,11 @@ def largest_force(landscape: Landscape, forces: Floats) -> Floats:
 def evaluation(answers: Answers, batch: Batch, system: int) -> Evaluation:
     """The `Evaluation` of one system."""
     first, last = batch.starts[system : system + 2]
-    return Evaluation(float(answers.energy[system]), answers.forces[first:last], answers.stress[system])
+    spread = None
+    if answers.energy_spread is not None:
+        spread = Spread(float(answers.energy_spread[system]), answers.force_spread[first:last])
+    energy, stress = float(answers.energy[system]), answers.stress[system]
+    return Evaluation(energy, answers.forces[first:last], stress, spread=spread)
 
 
 def merged(old: Point, new: Point, take: np.ndarray, landscape: Landscape) -> Point:
@@ -121,6 +146,8 @@ def merged(old: Point, new: Point, take: np.ndarray, landscape: Landscape) -> Po
         np.where(systems, b.energy, a.energy),
         np.where(atoms[:, None], b.forces, a.forces),
         np.where(systems[:, None, None], b.stress, a.stress),
+        None if b.energy_spread is None else np.where(systems, b.energy_spread, a.energy_spread),
+        None if b.force_spread is None else np.where(atoms, b.force_spread, a.force_spread),
     )
     kept = {}
     for f in fields(Point):

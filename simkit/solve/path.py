@@ -66,7 +66,7 @@ class Path:
     tangential_forces_eV_per_A (k + 2,) minus the slope of the energy along it, climbing_image the index
     in `images` or None, residual_force_eV_per_A the largest force on an atom of the climbing (else of
     any) image, evaluations of the moving images together. A path that is not `converged` has no barrier
-    to be quoted: `status` says why.
+    to be quoted: `status` says why. force_spreads_eV_per_A (k + 2,) the largest of each image, of a committee.
     """
 
     images: list[Structure]
@@ -79,6 +79,7 @@ class Path:
     evaluations: int
     climbing_image: int | None
     residual_force_eV_per_A: float
+    force_spreads_eV_per_A: Floats | None = None
 
     @property
     def barrier_eV(self) -> float:
@@ -195,6 +196,7 @@ def _path(descent: Descent, state: State, hop: int) -> Path:
         evaluations=int(state.evaluations[hop]),
         climbing_image=climbing + 1 if climbing >= 0 else None,
         residual_force_eV_per_A=float(residual),
+        force_spreads_eV_per_A=bands.force_spreads(point.answers, hop),
     )
 
 
