@@ -6,6 +6,7 @@ import hashlib
 import io
 import pickle
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,27 +20,36 @@ from simkit.potential.base import Evaluations, Potential
 from simkit.potential.card import Card
 from simkit.potential.gradient import PairGradient, read_back, to_device
 from simkit.potential.mace_backend import MACE, ScaleShiftMACE, quarantine
+from simkit.potential.mace_host import evaluate_on_host, host_bytes_per_edge
+from simkit.potential.mace_host_gate import check_parity, fused_reason
+from simkit.potential.mace_host_weights import HostModel, read_model
 from simkit.potential.planner import evaluate_in_parts
 from simkit.structure import Batch
 
+PATHS = ("auto", "fused", "torch")
 BYTES_PER_EDGE_AND_CHANNEL = 6_000
 """Device memory of one evaluation over directed edges and channels in float32, a generous estimate."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where and how precisely a model runs, and which of its heads."""
+    """Where and how precisely a model runs, and which of its heads.
+
+    path: 'fused' (simkit's kernels; CPU, scalar models), 'torch', or 'auto': fused where that can be.
+    """
 
     device: torch.device
     dtype: torch.dtype
     head: str | None = None
+    path: str = "auto"
 
 
 class MACEPotential(Potential):
     """A MACE module as a batched potential. Raises InputError for models that need more than a graph.
 
     The energy is the total one, with the isolated-atom energies the model was trained with. Forces are
-    deterministic on the CPU; on CUDA the order of sums is not promised.
+    deterministic on the CPU; on CUDA the order of sums is not promised. Where the kernels evaluate the model they are
+    held to torch when it is made; SimkitError when they disagree.
     """
 
     def __init__(self, module: torch.nn.Module, card: Card, place: Place) -> None:
@@ -51,7 +61,10 @@ class MACEPotential(Potential):
         self._species = np.full(len(SYMBOLS), -1)
         self._species[known] = np.arange(len(known))
         self._kinds = len(known)
-        self._module = module.to(device=place.device, dtype=place.dtype).requires_grad_(False).eval()
+        self.path_reason = torch_reason(module, place)
+        module = module.requires_grad_(False).eval()
+        self._host = None if self.path_reason else self._checked_host(module.to(dtype=torch.float64))
+        self._module = module.to(device=place.device, dtype=place.dtype)
         channels = module.node_embedding.linear.irreps_out.dim
         wide = 2 if place.dtype == torch.float64 else 1
         self._bytes_per_edge = BYTES_PER_EDGE_AND_CHANNEL * channels / 16 * wide
@@ -68,21 +81,41 @@ class MACEPotential(Potential):
         """The torch module, in eval mode with frozen weights."""
         return self._module
 
-    def _compute(self, batch: Batch, virials: bool) -> Evaluations:
-        plan = (self._place.device, self._cutoff_A, self._bytes_per_edge)
-        return evaluate_in_parts(self._part, batch, virials, plan)
+    @property
+    def path(self) -> str:
+        """'fused' when simkit's kernels evaluate the model, 'torch' when mace does; `path_reason` says why."""
+        return "torch" if self._host is None else "fused"
 
-    def _part(self, batch: Batch, virials: bool) -> Evaluations:
-        data = self.graph(batch)
+    def _compute(self, batch: Batch, virials: bool) -> Evaluations:
+        if self._host is not None:
+            plan = (self._place.device, self._cutoff_A, host_bytes_per_edge(self._host))
+            return evaluate_in_parts(partial(self._fused_part, self._host), batch, virials, plan)
+        plan = (self._place.device, self._cutoff_A, self._bytes_per_edge)
+        return evaluate_in_parts(partial(self._torch_part, self._module, self._place.dtype), batch, virials, plan)
+
+    def _checked_host(self, module: torch.nn.Module) -> HostModel:
+        """The arrays of a module in float64. Raises SimkitError when the kernels do not reproduce it."""
+        number = np.float32 if self._place.dtype == torch.float32 else np.float64
+        host = read_model(module, number)
+        with torch.jit.optimized_execution(False):  # optimising takes seconds, one evaluation milliseconds
+            plain = partial(self._torch_part, module, torch.float64)
+            check_parity(partial(self._fused_part, host), plain, module.atomic_numbers.numpy(), number)
+        return host
+
+    def _fused_part(self, host: HostModel, batch: Batch, virials: bool) -> Evaluations:
+        return evaluate_on_host(host, self._species[batch.numbers], batch, virials)
+
+    def _torch_part(self, module: torch.nn.Module, dtype: torch.dtype, batch: Batch, virials: bool) -> Evaluations:
+        data = self.graph(batch, dtype)
         vectors = data["shifts"].requires_grad_(True)
-        energy, gradient = energies_and_gradient(self._module, data)
+        energy, gradient = energies_and_gradient(module, data)
         sender, receiver = data["edge_index"]
         pairs = PairGradient(data["batch"], sender, receiver, vectors.detach(), gradient)
         return read_back(energy, pairs, batch, virials)
 
-    def graph(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """What the module reads; positions are zero, `shifts` holds the edge vectors."""
-        device, dtype = self._place.device, self._place.dtype
+    def graph(self, batch: Batch, dtype: torch.dtype | None = None) -> dict[str, torch.Tensor]:
+        """What the module reads, in its own dtype or another; positions are zero, `shifts` holds the edge vectors."""
+        device, dtype = self._place.device, dtype or self._place.dtype
         atoms = len(batch.numbers)
         pairs = pairs_within(batch.positions, batch.cells, batch.periodic, batch.starts, self._cutoff_A)
         edges = edges_of(pairs, atoms)
@@ -117,6 +150,21 @@ def energies_and_gradient(module: torch.nn.Module, data: dict[str, torch.Tensor]
         return energy, torch.zeros_like(vectors)
     (gradient,) = torch.autograd.grad(site.sum(), vectors)
     return energy, gradient
+
+
+def torch_reason(module: torch.nn.Module, place: Place) -> str | None:
+    """Why a model goes through torch, in words; None when the kernels take it.
+
+    Raises InputError for an unknown path, and when the fused one is asked for and cannot be.
+    """
+    if place.path not in PATHS:
+        raise InputError(f"path {place.path!r} is unknown; {nearest(place.path, PATHS)}")
+    if place.path == "torch":
+        return "it was asked for"
+    reason = fused_reason(module) if place.device.type == "cpu" else f"the device is {place.device}"
+    if reason is not None and place.path == "fused":
+        raise InputError(f"this MACE model cannot be evaluated by simkit's kernels: {reason}; use path=torch or auto.")
+    return reason
 
 
 def check_module(module: torch.nn.Module) -> None:

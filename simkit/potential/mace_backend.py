@@ -50,11 +50,25 @@ with quarantine():
     import mace  # noqa: F401  (before e3nn)
     from e3nn import o3
     from mace.modules import gate_dict, interaction_classes, readout_classes
+    from mace.modules.blocks import LinearReadoutBlock, NonLinearReadoutBlock
     from mace.modules.models import MACE, ScaleShiftMACE
+    from mace.modules.radial import BesselBasis
+    from mace.modules.symmetric_contraction import SymmetricContraction
     from mace.tools.scripts_utils import extract_config_mace_model
+
+MACE_BLOCKS = {
+    "bessel": BesselBasis,
+    "plain": interaction_classes["RealAgnosticInteractionBlock"],
+    "residual": interaction_classes["RealAgnosticResidualInteractionBlock"],
+    "contraction": SymmetricContraction,
+    "linear": LinearReadoutBlock,
+    "gated": NonLinearReadoutBlock,
+}
+"""The parts of a MACE that simkit's kernels know."""
 
 __all__ = [
     "MACE",
+    "MACE_BLOCKS",
     "RELAXED",
     "ScaleShiftMACE",
     "default_dtype",

@@ -1,0 +1,49 @@
+"""What training with mace-torch needs of torch: a first model from the safe format, the last one back into it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors.torch import load as load_tensors
+
+from simkit.errors import CorruptFileError, InputError
+from simkit.potential.card import Card
+from simkit.potential.mace import check_module, unpickle
+from simkit.potential.mace_format import build, read_record, save_safe, stem
+
+
+def trainable(path: str | Path) -> torch.nn.Module:
+    """A model of the safe format in float32, its weights free to change; E0s, scale and shift are constants of it.
+
+    Raises InputError when it has several heads, CorruptFileError when it is damaged.
+    """
+    base = stem(path)
+    record = read_record(base.with_name(base.name + ".json"))
+    content = base.with_name(base.name + ".safetensors").read_bytes()
+    if hashlib.sha256(content).hexdigest() != record["sha256"]:
+        raise CorruptFileError(f"{base}.safetensors does not match the checksum in its JSON file; train it again.")
+    module = build(record["model"], record["arguments"], record["dtype"])
+    module.load_state_dict(load_tensors(content), strict=True)
+    heads = list(getattr(module, "heads", ["Default"]))
+    if len(heads) != 1:
+        raise InputError(f"{path} has the heads {', '.join(heads)}; only a model of one head can be trained on.")
+    return module.to(torch.float32).requires_grad_(True).train()
+
+
+def convert(trained: str | Path, base: str | Path, card: Card) -> Path:
+    """The `.model` pickle that a training of our own just wrote, in the safe format; returns the JSON's path.
+
+    Only for files that this machine wrote itself: reading a pickle runs what it holds. Raises InputError when
+    mace-torch left no file, or a model with weights that are not finite.
+    """
+    path = Path(trained)
+    if not path.is_file():
+        raise InputError(f"the trainer left no model at {path}; its log says why.")
+    module = unpickle(path.read_bytes(), path).to("cpu")
+    check_module(module)
+    broken = [name for name, tensor in module.state_dict().items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise InputError(f"the trained weights {broken[0]} are not finite: the training diverged; lower learning_rate.")
+    return save_safe(module.requires_grad_(False).eval(), base, card)
