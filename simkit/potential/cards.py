@@ -10,13 +10,15 @@ from simkit.errors import CorruptFileError, InputError, nearest
 from simkit.potential.card import Card
 
 FOLDER = "simkit.potentials"
+RECIPE = ".recipe.toml"
+"""How the file ends that says how an embedded model was made."""
 
 
 def all_cards() -> dict[str, Card]:
     """Cards by name. Raises CorruptFileError when one cannot be read."""
     found = {}
     for file in sorted(resources.files(FOLDER).iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".toml"):
+        if file.name.endswith(".toml") and not file.name.endswith(RECIPE):
             card = parse(file.read_text(encoding="utf-8"), file.name)
             found[card.name] = card
     return found

@@ -1,0 +1,87 @@
+"""Cells to learn from and their changed copies: seeded, within bounds, and what their names say."""
+
+import numpy as np
+import pytest
+
+from simkit import build
+from simkit.errors import InputError
+from simkit.workflows.distill import perturb
+from simkit.workflows.distill.sampling import FAMILIES, Sampling, draw
+
+METALS = {"Mn": 4.0, "Ni": 3.0, "Fe": 2.0, "Ti": 1.0}
+SAMPLING = Sampling(metals=METALS, dopants={"Mg": 1.0, "Cu": 1.0})
+
+
+def test_a_stream_of_numbers_names_one_cell():
+    first, again, other = draw(SAMPLING, (1, 0, 7)), draw(SAMPLING, (1, 0, 7)), draw(SAMPLING, (1, 0, 8))
+    assert first.structure.positions.tobytes() == again.structure.positions.tobytes()
+    assert first.structure.cell.tobytes() != other.structure.cell.tobytes()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_gives_cells_of_its_own(family):
+    sampling = SAMPLING.model_copy(update={"families": {family: 1.0}})
+    base = draw(sampling, (3, 0, 1))
+    largest = SAMPLING.largest_joined if family in ("lateral", "tunnel") else SAMPLING.largest
+    assert SAMPLING.smallest <= len(base.structure) <= largest
+    assert set(base.structure.symbols) <= {"Na", "O", "Mg", "Cu", *METALS}
+    assert base.stacked == (family in ("bulk", "intergrowth"))
+
+
+def test_draws_cover_phases_contents_and_dopants():
+    bases = [draw(SAMPLING, (5, 0, index)) for index in range(60)]
+    groups = {base.group for base in bases}
+    contents = [base.structure.symbols.count("Na") * 2 / base.structure.symbols.count("O") for base in bases]
+    assert {"P2", "O3", "P3"} <= groups and any("+" in group for group in groups)
+    assert min(contents) < 0.2 and max(contents) > 0.9
+    assert any({"Mg", "Cu"} & set(base.structure.symbols) for base in bases)
+
+
+def test_unknown_families_and_impossible_metals_are_refused_by_name():
+    with pytest.raises(InputError, match="layer cake"):
+        draw(SAMPLING.model_copy(update={"families": {"layer cake": 1.0}}), (1,))
+    with pytest.raises(InputError, match="no spinel cell"):
+        draw(Sampling(metals={"Mg": 1.0}, families={"spinel": 1.0}), (1,))
+
+
+def p2():
+    return build.bulk(build.Block("P2", 2, metals={"Mn": 1.0}, content=0.5), (2, 2)).structure
+
+
+def test_a_glide_shears_one_gallery_and_no_slab():
+    structure = p2()
+    slid = perturb.glided(structure, np.random.default_rng(4))
+    step = slid.cell[2] - structure.cell[2]
+    moved = slid.positions - structure.positions
+    share = moved @ step / (step @ step)
+    # every atom goes all of the way, half of it (ions of the gallery) or stays
+    assert np.allclose(np.abs(share * 2 - np.round(share * 2)), 0, atol=1e-9)
+    for slab in np.unique(structure.layers[structure.layers >= 0]):
+        assert np.ptp(share[structure.layers == slab]) < 1e-9
+    assert 0 < np.linalg.norm(step[:2]) < 2.85 / np.sqrt(3) + 0.05 and 0 <= step[2] <= perturb.LIFT_A
+
+
+def test_a_displaced_sodium_has_room_and_is_alone_in_moving():
+    structure = p2()
+    moved = perturb.displaced(structure, np.random.default_rng(2))
+    distance = np.linalg.norm(moved.positions - structure.positions, axis=1)
+    (atom,) = np.flatnonzero(distance > 0)
+    assert structure.symbols[atom] == "Na" and perturb.STEP_A[0] <= distance[atom] <= perturb.STEP_A[1]
+    assert perturb.displaced(structure.take(structure.numbers != 11), np.random.default_rng(2)) is None
+
+
+def test_strains_and_squeezes_keep_fractional_coordinates():
+    structure = p2()
+    for change in (perturb.strained, perturb.squeezed):
+        changed = change(structure, np.random.default_rng(1))
+        assert np.allclose(changed.fractional, structure.fractional)
+        assert changed.volume != pytest.approx(structure.volume, rel=1e-4)
+
+
+def test_variants_are_seeded_and_name_what_was_done():
+    structure = p2()
+    first = perturb.variants(structure, 12, True, np.random.default_rng(8))
+    again = perturb.variants(structure, 12, True, np.random.default_rng(8))
+    assert [v.kind for v in first] == [v.kind for v in again] and len({v.kind for v in first}) >= 3
+    assert all((a.structure.positions == b.structure.positions).all() for a, b in zip(first, again, strict=True))
+    assert all(v.kind != "glided" for v in perturb.variants(structure, 30, False, np.random.default_rng(8)))

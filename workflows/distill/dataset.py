@@ -1,0 +1,152 @@
+"""Labelled structures: what a teacher said of a structure, where that structure came from, and files of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simkit import io
+from simkit.arrays import Floats
+from simkit.errors import InputError
+from simkit.io import checkpoint
+from simkit.potential.base import Evaluation
+from simkit.structure import Structure
+
+SODIUM = 11
+ANIONS = (8, 9, 16)
+"""Oxygen, fluorine and sulfur: two of them make one formula unit of a layered oxide."""
+ENERGY_KEYS = ("REF_energy", "energy", "dft_energy")
+FORCE_KEYS = ("REF_forces", "forces", "force", "dft_forces")
+STRESS_KEYS = ("REF_stress", "stress", "dft_stress")
+SAME_FRACTION = 1e-3
+"""Two structures are duplicates when their cells (A) and fractional coordinates agree to this grid."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """A structure and what the teacher says of it.
+
+    energy_eV; forces (n, 3) eV/A; stress (3, 3) eV/A^3, tensile positive, or None where the teacher gave none;
+    group   phase or phases it was built as ("P2", "P2+O3", "spinel"); for errors by phase
+    origin  how it came about ("built", "relaxed", "rattled", "md300", "hop" ...); for errors by kind
+    sodium  Na per two anions
+    """
+
+    structure: Structure
+    energy_eV: float
+    forces: Floats
+    stress: Floats | None
+    group: str
+    origin: str
+    sodium: float
+
+
+def labelled(structure: Structure, answer: Evaluation, group: str, origin: str) -> Labelled:
+    """A structure with an evaluation as its label."""
+    return Labelled(
+        structure, float(answer.energy), answer.forces, answer.stress, group, origin, sodium_content(structure)
+    )
+
+
+def sodium_content(structure: Structure) -> float:
+    """Na per two anions; 0 where there is no anion."""
+    anions = int(np.isin(structure.numbers, ANIONS).sum())
+    return 2.0 * float((structure.numbers == SODIUM).sum()) / anions if anions else 0.0
+
+
+def fingerprint(structure: Structure) -> str:
+    """A hash that two copies of a structure share: cell and wrapped fractional coordinates on a grid of 1e-3."""
+    fractional = np.round(structure.fractional / SAME_FRACTION).astype(np.int64) % round(1 / SAME_FRACTION)
+    order = np.lexsort((*fractional.T, structure.numbers))
+    rows = np.column_stack([structure.numbers, fractional])[order]
+    cell = np.round(structure.cell / SAME_FRACTION).astype(np.int64)
+    return hashlib.sha256(rows.tobytes() + cell.tobytes()).hexdigest()
+
+
+def deduplicated(labels: Iterable[Labelled]) -> list[Labelled]:
+    """The first of each set of equal structures, in order."""
+    seen: dict[str, Labelled] = {}
+    for label in labels:
+        seen.setdefault(fingerprint(label.structure), label)
+    return list(seen.values())
+
+
+def checksum(labels: Sequence[Labelled]) -> str:
+    """SHA-256 over species, positions, cells, energies, forces and stresses in order."""
+    digest = hashlib.sha256()
+    for label in labels:
+        stress = np.full((3, 3), np.nan) if label.stress is None else label.stress
+        arrays = (label.structure.numbers, label.structure.positions, label.structure.cell, label.forces, stress)
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(np.float64(label.energy_eV).tobytes())
+    return digest.hexdigest()
+
+
+def write_labels(path: str | Path, labels: Sequence[Labelled], key: str = "") -> None:
+    """Write labels atomically, exact to the last bit, under the key of the work that made them."""
+    checkpoint.save(path, list(labels), key)
+
+
+def read_labels(path: str | Path, key: str | None = None) -> list[Labelled]:
+    """Read what `write_labels` wrote. Raises CorruptFileError where file or key does not match."""
+    return checkpoint.load(path, (Labelled,), key)
+
+
+def write_extxyz(path: str | Path, labels: Sequence[Labelled]) -> None:
+    """Extended XYZ with REF_energy (eV), REF_forces (eV/A), REF_stress (9 numbers, eV/A^3): what trainers read."""
+    frames = [_frame(label) for label in labels]
+    io.write_atomic(path, io.frames_text(frames).encode())
+
+
+def _frame(label: Labelled) -> io.Frame:
+    plain = Structure(label.structure.numbers, label.structure.positions, label.structure.cell)
+    words: dict[str, str | float] = {"REF_energy": label.energy_eV, "group": label.group, "origin": label.origin}
+    if label.stress is not None:
+        words["REF_stress"] = " ".join(repr(float(x)) for x in np.ravel(label.stress))
+    return io.Frame(plain, words, {"REF_forces": np.asarray(label.forces)})
+
+
+def read_extxyz(path: str | Path) -> list[Labelled]:
+    """Labels from a user's extended XYZ file, as DFT programs and ASE write it.
+
+    Energy, forces and stress (6 Voigt numbers xx yy zz yz xz xy, or 9) under the names in `ENERGY_KEYS`,
+    `FORCE_KEYS` and `STRESS_KEYS`; the words group and origin are kept. Raises InputError, naming the frame, where
+    energy or forces are missing or are no numbers.
+    """
+    return [_label(frame, f"{path}, frame {index}") for index, frame in enumerate(io.read_frames(path))]
+
+
+def _label(frame: io.Frame, where: str) -> Labelled:
+    energy = next((frame.metadata[key] for key in ENERGY_KEYS if key in frame.metadata), None)
+    forces = next((frame.columns[key] for key in FORCE_KEYS if key in frame.columns), None)
+    if not isinstance(energy, int | float) or isinstance(energy, bool):
+        raise InputError(f"{where} has no energy; give one of {', '.join(ENERGY_KEYS)} (eV) in the comment line.")
+    if forces is None or forces.shape[1] != 3 or not np.isfinite(forces).all():
+        raise InputError(f"{where} has no forces; give three finite columns named {', '.join(FORCE_KEYS)} (eV/A).")
+    text = next((frame.metadata[key] for key in STRESS_KEYS if key in frame.metadata), None)
+    answer = Evaluation(float(energy), forces, np.zeros((3, 3)) if text is None else _stress(str(text), where))
+    label = labelled(
+        frame.structure, answer, str(frame.metadata.get("group", "data")), str(frame.metadata.get("origin", "data"))
+    )
+    if text is not None:
+        return label
+    return Labelled(label.structure, label.energy_eV, label.forces, None, label.group, label.origin, label.sodium)
+
+
+def _stress(text: str, where: str) -> Floats:
+    """(3, 3) from six Voigt or nine numbers in text."""
+    try:
+        numbers = np.array([float(word) for word in text.strip("[]{}()").replace(",", " ").split()])
+    except ValueError as error:
+        raise InputError(f"{where} has a stress of {text[:60]!r}; six or nine numbers (eV/A^3) are wanted.") from error
+    if len(numbers) == 9:
+        return numbers.reshape(3, 3)
+    if len(numbers) != 6:
+        raise InputError(f"{where} has a stress of {len(numbers)} numbers; six (Voigt) or nine are wanted.")
+    xx, yy, zz, yz, xz, xy = numbers
+    return np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])

@@ -1,0 +1,123 @@
+"""Copies of a relaxed cell that show a potential more than minima: rattled, strained, squeezed, glided, displaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simkit import build
+from simkit.arrays import Floats
+from simkit.structure import Structure
+
+SODIUM = 11
+RATTLES_A = (0.03, 0.06, 0.1, 0.15)
+"""Standard deviations of random displacements; 0.1 A is the thermal amplitude of oxygen near 900 K."""
+SOFTER = 1.4
+"""Sodium moves further than the framework."""
+STRAIN = 0.015
+STRAIN_ALONG_C = 0.03
+SQUEEZE = (-0.06, 0.08)
+"""Range of linear strain of uniform compression and expansion."""
+LIFT_A = 0.3
+"""How far a gallery opens at most while it glides."""
+STEP_A = (0.8, 2.0)
+"""How far a sodium ion is taken from its site towards another."""
+ROOM_A = {8: 1.95, 11: 2.2}
+"""Nearest oxygen and sodium allowed to a displaced ion; other elements 2.1 A."""
+KINDS = ("rattled", "strained", "squeezed", "glided", "displaced")
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """A changed structure and which of `KINDS` it is."""
+
+    structure: Structure
+    kind: str
+
+
+def variants(structure: Structure, count: int, stacked: bool, generator: np.random.Generator) -> list[Variant]:
+    """`count` copies, their kinds drawn; gliding only where slabs are stacked, displacing where there is room."""
+    found = []
+    for _ in range(count):
+        kind = KINDS[generator.choice(len(KINDS), p=[0.34, 0.22, 0.08, 0.2, 0.16])]
+        found.append(_variant(structure, kind, stacked, generator))
+    return found
+
+
+def _variant(structure: Structure, kind: str, stacked: bool, generator: np.random.Generator) -> Variant:
+    if kind == "glided" and stacked:
+        return Variant(rattled(glided(structure, generator), generator), kind)
+    if kind == "displaced":
+        moved = displaced(structure, generator)
+        if moved is not None:
+            return Variant(rattled(moved, generator), kind)
+    if kind == "squeezed":
+        return Variant(squeezed(structure, generator), kind)
+    if kind == "strained":
+        return Variant(rattled(strained(structure, generator), generator), kind)
+    return Variant(rattled(structure, generator), "rattled")
+
+
+def rattled(structure: Structure, generator: np.random.Generator) -> Structure:
+    """Independent Gaussian displacements of a drawn amplitude, larger for sodium."""
+    amplitude = float(generator.choice(RATTLES_A))
+    widths = amplitude * np.where(structure.numbers == SODIUM, SOFTER, 1.0)
+    return structure.moved_to(structure.positions + generator.normal(size=(len(structure), 3)) * widths[:, None])
+
+
+def strained(structure: Structure, generator: np.random.Generator) -> Structure:
+    """A random symmetric strain, with more along the stacking axis."""
+    strain = generator.normal(0.0, STRAIN, (3, 3))
+    strain = (strain + strain.T) / 2
+    strain[2, 2] += generator.normal(0.0, STRAIN_ALONG_C)
+    return structure.strained_to(structure.cell @ (np.eye(3) + strain))
+
+
+def squeezed(structure: Structure, generator: np.random.Generator) -> Structure:
+    """The cell scaled in all directions alike."""
+    return structure.strained_to(structure.cell * (1.0 + generator.uniform(*SQUEEZE)))
+
+
+def glided(structure: Structure, generator: np.random.Generator) -> Structure:
+    """One gallery slid by a part of the way between two letters and opened a little."""
+    found = build.classify(structure)
+    gallery = int(generator.integers(len(found.stack)))
+    options = build.letter_vectors(found)
+    across = options[generator.integers(len(options))] * generator.random()
+    slid = build.slid(structure, gallery, across, found)
+    normal = np.cross(structure.cell[0], structure.cell[1])
+    lift = normal / np.linalg.norm(normal) * LIFT_A * generator.random()
+    cell = slid.cell.copy()
+    cell[2] += lift
+    weights = build.slide_weights(structure, gallery, found)
+    return slid.moved_to(slid.positions + weights[:, None] * lift, cell)
+
+
+def displaced(structure: Structure, generator: np.random.Generator) -> Structure | None:
+    """One sodium ion taken to a random place near it that has room; None where no place was found."""
+    sodium = np.flatnonzero(structure.numbers == SODIUM)
+    if not len(sodium):
+        return None
+    inverse = np.linalg.inv(structure.cell)
+    for _ in range(60):
+        atom = int(generator.choice(sodium))
+        direction = generator.normal(size=3)
+        target = structure.positions[atom] + direction / np.linalg.norm(direction) * generator.uniform(*STEP_A)
+        if _has_room(structure, inverse, atom, target):
+            positions = structure.positions.copy()
+            positions[atom] = target
+            return structure.moved_to(positions)
+    return None
+
+
+def _has_room(structure: Structure, inverse: Floats, atom: int, target: Floats) -> bool:
+    """Whether no other atom, and no image of one, is too near a place."""
+    steps = (structure.positions - target) @ inverse
+    steps -= np.round(steps)
+    images = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1], [-1, 0, 1], indexing="ij"), -1).reshape(-1, 3)
+    vectors = (steps[:, None, :] + images) @ structure.cell
+    distances = np.linalg.norm(vectors, axis=2)
+    distances[atom] = np.inf
+    needed = np.array([ROOM_A.get(int(z), 2.1) for z in structure.numbers])
+    return bool((distances > needed[:, None]).all())

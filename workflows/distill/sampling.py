@@ -1,0 +1,202 @@
+"""Cells to learn from: seeded draws over phases, joins, compositions, sodium contents and in-plane supercells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from simkit import build
+from simkit.config import Section
+from simkit.errors import InputError
+from simkit.structure import Structure
+
+PHASES = {"P2": 2, "O3": 3, "P3": 3, "O2": 2, "O1": 1, "OP4": 4, "OP2": 2}
+"""Galleries of the smallest period of each phase."""
+FAMILY_WEIGHTS = {
+    "bulk": 0.67, "intergrowth": 0.22, "lateral": 0.01, "spinel": 0.04, "tunnel": 0.04, "rock-salt": 0.02
+}  # fmt: skip
+PHASE_WEIGHTS = (5.0, 5.0, 3.0, 2.0, 1.5, 1.5, 1.0)
+PAIRS = (("P2", 2, "O3", 3), ("P2", 2, "O3", 1), ("P2", 2, "P3", 3), ("P2", 2, "P3", 1), ("O3", 3, "P3", 3),
+         ("P2", 2, "O1", 1), ("O2", 2, "O3", 1), ("P2", 4, "O3", 1))  # fmt: skip
+LATERALS = (("P3", 3, "O3", 3), ("O1", 1, "P3", 3), ("O1", 1, "O3", 3))
+REPEATS = ((1, 1), (2, 1), (2, 2), (3, 1), (2, 3), build.ROOT3, build.orthogonal(1, 1), build.orthogonal(2, 1),
+           build.orthogonal(3, 1), (3, 3))  # fmt: skip
+CONTENTS = (0.0, 0.25, 1 / 3, 0.5, 2 / 3, 0.75, 0.85, 1.0)
+METALS_AT_MOST = 4
+DOPANT_SHARE = (0.05, 0.35)
+DOPED = 0.5
+COUNTS = (0.35, 0.3, 0.2, 0.15)
+"""Chances of one, two, three and four metals."""
+DIRICHLET = 1.5
+"""Concentration of the distribution of metal fractions: above 1, mixtures are likelier than pure metals."""
+TRIES = 400
+STRAIN_PERCENT = 20.0
+"""Misfit allowed in these cells; they are there to teach what strain costs."""
+
+
+class Sampling(Section):
+    """Which cells are drawn.
+
+    metals       weight of each metal that slabs are made of
+    dopants      weight of each metal that takes a part of a slab (`DOPANT_SHARE`), in half of the cells
+    families     weight of each kind of cell: bulk, intergrowth, lateral, spinel, tunnel, rock-salt
+    bases        cells drawn for the first round
+    smallest, largest  atoms of a cell; lateral and tunnel cells may hold `largest_joined`
+    relax_steps  steps that the teacher relaxes each cell
+    variants     rattled, strained, glided ... copies made of each relaxed cell
+    force_limit_eV_per_A  structures with a larger force are left out
+    """
+
+    metals: dict[str, float]
+    dopants: dict[str, float] = Field(default_factory=dict)
+    families: dict[str, float] = Field(default_factory=lambda: dict(FAMILY_WEIGHTS))
+    bases: int = 300
+    smallest: int = 8
+    largest: int = 72
+    largest_joined: int = 340
+    relax_steps: int = 8
+    variants: int = 5
+    force_limit_eV_per_A: float = 15.0
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A cell as built: its phase or phases, whether its slabs can glide, and the seed of everything done to it."""
+
+    structure: Structure
+    group: str
+    stacked: bool
+    stream: tuple[int, ...]
+
+
+def draw(settings: Sampling, stream: Sequence[int]) -> Base:
+    """The cell that a stream of numbers (seed, round, index) names; draws that no builder accepts are drawn again.
+
+    Raises InputError when `TRIES` draws in a row are refused (metals without any common valence, for example).
+    """
+    generator = np.random.default_rng(list(stream))
+    names = list(settings.families)
+    unknown = sorted(set(names) - set(FAMILIES))
+    if unknown:
+        raise InputError(f"families of sampling: {', '.join(unknown)} unknown; allowed are {', '.join(FAMILIES)}.")
+    weights = _normalised(settings.families.values())
+    refusal = ""
+    family = names[generator.choice(len(names), p=weights)]
+    for _ in range(TRIES):
+        try:
+            group, structure = FAMILIES[family](generator, settings)
+        except InputError as error:
+            refusal = str(error)
+            continue
+        largest = settings.largest_joined if family in ("lateral", "tunnel") else settings.largest
+        if settings.smallest <= len(structure) <= largest:
+            return Base(structure, group, family in ("bulk", "intergrowth"), tuple(stream))
+        refusal = f"a cell of {len(structure)} atoms"
+    raise InputError(f"no {family} cell in {TRIES} draws; the last was refused: {refusal}")
+
+
+def _bulk(generator: np.random.Generator, settings: Sampling) -> tuple[str, Structure]:
+    phase = list(PHASES)[generator.choice(len(PHASES), p=_normalised(PHASE_WEIGHTS))]
+    block = _block(generator, phase, PHASES[phase], _fractions(generator, settings))
+    repeats = REPEATS[generator.integers(len(REPEATS))]
+    model = build.bulk(block, repeats, seed=_seed(generator), max_strain_percent=STRAIN_PERCENT)
+    return phase, model.structure
+
+
+def _intergrowth(generator: np.random.Generator, settings: Sampling) -> tuple[str, Structure]:
+    left, m, right, n = PAIRS[generator.integers(len(PAIRS))]
+    fractions = _fractions(generator, settings)
+    other = fractions if generator.random() < 0.5 else _fractions(generator, settings)
+    blocks = [_block(generator, left, m, fractions), _block(generator, right, n, other)]
+    repeats = REPEATS[generator.integers(len(REPEATS))]
+    model = build.intergrowth(blocks, repeats, seed=_seed(generator), max_strain_percent=STRAIN_PERCENT)
+    return f"{left}+{right}", model.structure
+
+
+def _lateral(generator: np.random.Generator, settings: Sampling) -> tuple[str, Structure]:
+    left, m, right, n = LATERALS[generator.integers(len(LATERALS))]
+    fractions = _fractions(generator, settings)
+    blocks = [_block(generator, left, m, fractions), _block(generator, right, n, fractions)]
+    lengths = (10.0 + 2.0 * generator.random(), 10.0)
+    model = build.lateral(*blocks, lengths_A=lengths, seed=_seed(generator))
+    return f"{left}|{right}", model.structure
+
+
+def _spinel(generator: np.random.Generator, settings: Sampling) -> tuple[str, Structure]:
+    fractions = _fractions(generator, settings)
+    filling = {"Na": float(generator.choice([0.0, 0.5, 1.0, 1.0]))}
+    spinel = build.Block("spinel", 3, metals=fractions, tetrahedral={k: v for k, v in filling.items() if v})
+    if generator.random() < 0.6:
+        return "spinel", build.bulk(spinel, (2, 2), seed=_seed(generator), max_strain_percent=STRAIN_PERCENT).structure
+    layered = _block(generator, "P2", 2, fractions)
+    thin = build.Block("spinel", 2, metals=fractions, tetrahedral=spinel.tetrahedral)
+    model = build.intergrowth([layered, thin], (2, 2), seed=_seed(generator), max_strain_percent=STRAIN_PERCENT)
+    return "P2+spinel", model.structure
+
+
+def _tunnel(generator: np.random.Generator, settings: Sampling) -> tuple[str, Structure]:
+    content = float(generator.choice([0.0, 2 / 9, 1 / 3, 4 / 9, 4 / 9]))
+    composition = build.Composition(metals=_fractions(generator, settings), content=content)
+    cells = 1 if generator.random() < 0.6 else 2
+    return "tunnel", build.tunnel_bulk(composition, (1, 1, cells), seed=_seed(generator)).structure
+
+
+def _rock_salt(generator: np.random.Generator, settings: Sampling) -> tuple[str, Structure]:
+    block = build.Block("rock-salt", 3, metals=_fractions(generator, settings))
+    repeats = REPEATS[generator.integers(1, 5)]
+    model = build.bulk(block, repeats, seed=_seed(generator), max_strain_percent=STRAIN_PERCENT)
+    return "rock-salt", model.structure
+
+
+FAMILIES: dict[str, Callable[[np.random.Generator, Sampling], tuple[str, Structure]]] = {
+    "bulk": _bulk,
+    "intergrowth": _intergrowth,
+    "lateral": _lateral,
+    "spinel": _spinel,
+    "tunnel": _tunnel,
+    "rock-salt": _rock_salt,
+}
+
+
+def _block(generator: np.random.Generator, phase: str, gaps: int, metals: dict[str, float]) -> build.Block:
+    """A phase with a drawn sodium content; prismatic galleries sometimes with both kinds of site filled."""
+    content = float(generator.choice(CONTENTS)) if generator.random() < 0.6 else float(generator.random())
+    prismatic = phase in ("P2", "P3")
+    sites = "mixed" if prismatic and generator.random() < 0.5 else "auto"
+    return build.Block(phase, gaps, metals=metals, content=content, sites=sites)
+
+
+def _fractions(generator: np.random.Generator, settings: Sampling) -> dict[str, float]:
+    """Metals drawn by weight with fractions from a Dirichlet distribution, and in half of the cells dopants."""
+    chosen = _drawn(generator, settings.metals, METALS_AT_MOST)
+    if not settings.dopants or generator.random() >= DOPED:
+        return chosen
+    dopants = _drawn(generator, settings.dopants, 2)
+    share = generator.uniform(*DOPANT_SHARE)
+    mixed = {name: (1.0 - share) * part for name, part in chosen.items()}
+    return {name: mixed.get(name, 0.0) + share * dopants.get(name, 0.0) for name in {**mixed, **dopants}}
+
+
+def _drawn(generator: np.random.Generator, weights: Mapping[str, float], most: int) -> dict[str, float]:
+    """One to `most` names and their fractions."""
+    names = list(weights)
+    most = min(most, len(names))
+    count = 1 + int(generator.choice(most, p=_normalised(COUNTS[:most])))
+    chosen = generator.choice(len(names), size=count, replace=False, p=_normalised(weights.values()))
+    shares = generator.dirichlet(np.full(count, DIRICHLET))
+    return {names[int(i)]: float(share) for i, share in zip(chosen, shares, strict=True)}
+
+
+def _normalised(weights: object) -> np.ndarray:
+    """Weights as probabilities. Raises InputError where they cannot be."""
+    values = np.array(list(weights), dtype=np.float64)  # type: ignore[call-overload]
+    if not len(values) or not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
+        raise InputError(f"weights {values.tolist()} are wanted at least 0, not all 0.")
+    return values / values.sum()
+
+
+def _seed(generator: np.random.Generator) -> int:
+    return int(generator.integers(2**31))

@@ -1,0 +1,54 @@
+"""Settings of a training: the [training] table of a recipe."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simkit.config import Section
+
+PLACEMENT = ("threads", "processes", "device", "fused")
+"""Settings that say where and how a training runs, not what it is."""
+Positive = Annotated[float, Field(gt=0)]
+Natural = Annotated[int, Field(ge=1)]
+
+
+class Training(Section):
+    """A small MACE and how it is trained.
+
+    channels, lmax, correlation, cutoff_A, radial_mlp, bessel   the model: scalar features of each atom, degree of the
+        spherical harmonics, order of the products, A, widths of the radial network, radial functions
+    epochs       passes over the labels
+    batch_size   structures of one step, all processes together
+    learning_rate, final_learning_rate  of the first and the last epoch; in between it decays exponentially
+    energy_weight, forces_weight, stress_weight  of the loss (mace-torch's "universal" one, with energies per atom)
+    ema_decay    of the running average of the weights, which is what is validated and kept
+    clip         largest norm of the gradient
+    validation_fraction  of the labels, drawn with the seed, that choose the best epoch and teach nothing
+    threads      of each process; 0 shares the cores
+    processes    that share each batch, on the CPU; two of one thread can beat one of two
+    device       "cpu" or "cuda"
+    fused        on the CPU, train through simkit's convolution instead of mace's: the same numbers sooner
+    """
+
+    channels: Natural = 32
+    lmax: Annotated[int, Field(ge=0, le=4)] = 3
+    correlation: Annotated[int, Field(ge=1, le=3)] = 2
+    cutoff_A: Positive = 5.0
+    radial_mlp: Annotated[tuple[Natural, ...], Field(strict=False, min_length=1)] = (64, 64, 64)
+    bessel: Natural = 8
+    epochs: Natural = 30
+    batch_size: Natural = 4
+    learning_rate: Positive = 0.01
+    final_learning_rate: Positive = 1e-4
+    energy_weight: Positive = 1.0
+    forces_weight: Positive = 10.0
+    stress_weight: Annotated[float, Field(ge=0)] = 100.0
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.995
+    clip: Positive = 10.0
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    threads: Annotated[int, Field(ge=0)] = 0
+    processes: Natural = 1
+    device: Literal["cpu", "cuda"] = "cpu"
+    fused: bool = True
