@@ -11,10 +11,8 @@ import typer
 from simkit.workflows.distill.recipe import read_recipe
 from simkit.workflows.distill.run import Given, distill
 
-Recipe = Annotated[Path, typer.Argument(help="TOML file: teacher, cells, rounds, model; see potentials/*.recipe.toml.")]
-Out = Annotated[
-    Path, typer.Option("--out", help="Folder of labels, trainings, model; taken up again.")
-]
+Recipe = Annotated[str, typer.Argument(help="TOML file (teacher, cells, rounds, model), or a shipped one: nalox.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder of labels, trainings, model; taken up again.")]
 Data = Annotated[
     Path | None,
     typer.Option("--data", help="Labelled structures of your own (extended XYZ: energy, forces, stress), no teacher."),

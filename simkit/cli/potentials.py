@@ -2,18 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from simkit import potential
+from simkit import config, io, potential
+from simkit.cli.distilling import distill_command
 from simkit.cli.doctor import FORCE_TOLERANCE_EV_PER_A, force_error
+from simkit.cli.shortcuts import write_json
+from simkit.errors import InputError
+from simkit.workflows import scorecard
+from simkit.workflows.common import Hooks
+from simkit.workflows.distill.dataset import Labelled, read_extxyz, read_labels
 
-app = typer.Typer(help="Potentials: list, show, check.", no_args_is_help=True)
+app = typer.Typer(help="Potentials: list, show, check, compare, distill.", no_args_is_help=True)
+app.command("distill")(distill_command)
 
 Name = Annotated[str, typer.Argument(help="default, chgnet, mace-mp:medium, mace:FILE, simkit:FILE ...")]
 Trust = Annotated[str | None, typer.Option("--trust", help="Name or SHA-256 of a pickled model file you trust.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:0.")]
+Labels = Annotated[Path | None, typer.Option("--labels", help="Held-out labels: .extxyz, or a file of simkit's.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Fewer and smaller cells: minutes.")]
+Rows = Annotated[
+    list[str] | None, typer.Option("--row", help=f"Only this subject; repeatable: {', '.join(scorecard.ROWS)}.")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder of the result; default scorecards/NAME.")]
+Cache = Annotated[Path | None, typer.Option("--cache", help="Folder of numbers saved before, to share; default --out.")]
+MdPs = Annotated[float | None, typer.Option("--md-ps", help="Length of the dynamics; default 100, quick 0.4.")]
+Strict = Annotated[bool, typer.Option("--strict", help="End with 1 when a goal is missed.")]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `check` and `compare` are told alike; both: dynamics and errors of either potential."""
+
+    quick: bool
+    rows: list[str] | None
+    md_ps: float | None
+    both: bool
+    labels: Path | None
+    out: Path | None
+    cache: Path | None
 
 
 @app.command("list")
@@ -33,7 +64,8 @@ def show(name: Name, trust: Trust = None, device: Device = "auto") -> None:
     cutoff = "-" if card.cutoff_A is None else f"{card.cutoff_A:.2f} A"
     facts = {
         "kind": card.kind, "elements": elements, "cutoff": cutoff, "dtype": card.dtype,
-        "device": card.device, "atomic virials": "yes" if card.virials else "no", "licence": card.licence,
+        "device": card.device, "atomic virials": "yes" if card.virials else "no",
+        "committee": ", ".join(card.committee), "licence": card.licence,
         "source": card.source, "sha256": card.sha256,
     }  # fmt: skip
     for key, value in facts.items():
@@ -43,10 +75,85 @@ def show(name: Name, trust: Trust = None, device: Device = "auto") -> None:
 
 
 @app.command()
-def check(name: Name, trust: Trust = None, device: Device = "auto") -> None:
-    """Forces against finite differences of the energy, in float64, on a small P2 NaCoO2 cell."""
+def check(  # noqa: PLR0913 (one option each)
+    name: Name,
+    teacher: Annotated[
+        str | None, typer.Option("--teacher", help="Held against this one; default: its card's.")
+    ] = None,
+    labels: Labels = None,
+    quick: Quick = False,
+    rows: Rows = None,
+    out: Out = None,
+    cache: Cache = None,
+    md_ps: MdPs = None,
+    device: Device = "auto",
+    trust: Trust = None,
+    strict: Strict = False,
+) -> None:
+    """The scorecard of a potential: forces against energies in float64, then phases, barriers, dynamics ... in a table.
+
+    Beside a teacher every number has a difference, and goals are met or missed; a missed goal ends with 0 unless
+    --strict. Forces that are not the slope of the energy end with 1.
+    """
+    asked = Asked(quick, rows, md_ps, False, labels, out, cache)
     error, seconds = force_error(potential.load(name, device=device, dtype="float64", trust=trust))
     good = error < FORCE_TOLERANCE_EV_PER_A
     verdict = "ok" if good else f"FAILED, allowed is {FORCE_TOLERANCE_EV_PER_A}"
     typer.echo(f"{name}: force against finite difference {error:.1e} eV/A in {seconds:.1f} s: {verdict}")
-    raise typer.Exit(0 if good else 1)
+    subject = potential.load(name, device=device, trust=trust)
+    other = (subject.card.teacher or None) if teacher is None else teacher
+    beside = None if other is None else potential.load(other, device=device)
+    first = scorecard.consistency(error, FORCE_TOLERANCE_EV_PER_A)
+    card = written(asked, subject, beside, [first])
+    raise typer.Exit(0 if good and (card.met or not strict) else 1)
+
+
+@app.command()
+def compare(  # noqa: PLR0913 (one option each)
+    name: Name,
+    other: Annotated[str, typer.Argument(help="What it is held against; a pickle as mace:FILE?trust=NAME.")],
+    labels: Labels = None,
+    quick: Quick = False,
+    rows: Rows = None,
+    out: Out = None,
+    cache: Cache = None,
+    md_ps: MdPs = None,
+    device: Device = "auto",
+    trust: Trust = None,
+    strict: Strict = False,
+) -> None:
+    """The scorecard of a potential beside another, with molecular dynamics and errors of both."""
+    asked = Asked(quick, rows, md_ps, True, labels, out, cache)
+    subject = potential.load(name, device=device, trust=trust)
+    card = written(asked, subject, potential.load(other, device=device), [])
+    raise typer.Exit(0 if card.met or not strict else 1)
+
+
+def written(
+    asked: Asked, subject: potential.Potential, other: potential.Potential | None, first: list[scorecard.Row]
+) -> scorecard.Scorecard:
+    """The scorecard, computed, printed and saved as scorecard.json and scorecard.md."""
+    settings: dict[str, Any] = {"quick": asked.quick, "md_ps": asked.md_ps, "both": asked.both}
+    settings |= {"rows": asked.rows} if asked.rows else {}
+    config_ = config.checked(scorecard.Config, settings)
+    labels = None if asked.labels is None else read(asked.labels)
+    out = asked.out or Path("scorecards") / io.file_name(subject.card.name)
+    cache = asked.cache or out
+    for folder in (out, cache):
+        folder.mkdir(parents=True, exist_ok=True)
+    hooks = Hooks(keep=io.RunDirectory(cache, "scorecard").step)
+    compared = scorecard.Compared(subject, other, labels)
+    card = scorecard.run(config_, compared, hooks, lambda row: typer.echo(f"  {row} ...", err=True), first)
+    text = scorecard.markdown(card)
+    write_json(out / "scorecard.json", card.to_dict())
+    io.write_atomic(out / "scorecard.md", text.encode())
+    typer.echo(text)
+    typer.echo(f"saved: {(out / 'scorecard.md').resolve()}")
+    return card
+
+
+def read(path: Path) -> list[Labelled]:
+    """Labels from a user's extended XYZ file, or from one that simkit wrote. Raises InputError without such a file."""
+    if not path.is_file():
+        raise InputError(f"--labels {path} is no file; give extended XYZ, or labels that simkit wrote.")
+    return read_extxyz(path) if path.suffix in (".xyz", ".extxyz") else read_labels(path)

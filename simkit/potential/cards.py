@@ -1,8 +1,10 @@
-"""Model cards kept as TOML beside the weights in the folder `potentials`."""
+"""Model cards in the folder `potentials`: TOML of models from elsewhere, JSON of the weights that lie beside it."""
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import fields
 from importlib import resources
 
@@ -14,10 +16,18 @@ RECIPE = ".recipe.toml"
 """How the file ends that says how an embedded model was made."""
 
 
+MODEL = "simkit-mace"
+"""What the JSON of an embedded model says it is."""
+
+
 def all_cards() -> dict[str, Card]:
-    """Cards by name. Raises CorruptFileError when one cannot be read."""
+    """Cards by the name that `load` takes. Raises CorruptFileError when one cannot be read."""
     found = {}
     for file in sorted(resources.files(FOLDER).iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".json"):
+            record = json.loads(file.read_text(encoding="utf-8"))
+            if record.get("format") == MODEL:
+                found[f"simkit:{file.name.removesuffix('.json')}"] = from_record(record["card"], file.name)
         if file.name.endswith(".toml") and not file.name.endswith(RECIPE):
             card = parse(file.read_text(encoding="utf-8"), file.name)
             found[card.name] = card
@@ -38,9 +48,15 @@ def parse(text: str, name: str) -> Card:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CorruptFileError(f"card {name} is no TOML: {error}") from error
+    return from_record(values, name)
+
+
+def from_record(values: Mapping[str, object], name: str) -> Card:
+    """A card from plain data. Raises CorruptFileError on unknown or missing keys."""
     known = {field.name for field in fields(Card)}
     if set(values) - known or not {"name", "kind", "summary"} <= set(values):
         raise CorruptFileError(
             f"card {name} has unknown keys {sorted(set(values) - known)} or lacks name, kind, summary."
         )
-    return Card(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return Card(**plain)  # type: ignore[arg-type]

@@ -101,7 +101,7 @@ def available() -> list[tuple[str, str]]:
     """(spec, summary) of what `load` knows, for people to choose from."""
     cards = all_cards()
     found = [("default", f"the embedded model, now {DEFAULT}")]
-    found += [(card.name, card.summary) for name, card in sorted(cards.items()) if not name.startswith("mace")]
+    found += [(name, card.summary) for name, card in sorted(cards.items()) if not name.startswith("mace")]
     found += [(name, make_one().card.summary) for name, make_one in ANALYTIC.items()]
     found.append(("mace-mp:SIZE", cards["mace-mp"].summary))
     found.append(("mace:FILE", "a MACE model file; a pickle, so it must be trusted by name"))

@@ -18,6 +18,7 @@ from safetensors.torch import save as save_tensors
 
 from simkit.errors import CorruptFileError, InputError
 from simkit.potential.card import Card
+from simkit.potential.cards import from_record
 from simkit.potential.mace import MACEPotential, Place, check_module
 from simkit.potential.mace_backend import (
     ScaleShiftMACE,
@@ -84,7 +85,8 @@ def load_safe(path: str | Path, place: Place) -> MACEPotential:
     content = base.with_name(base.name + ".safetensors").read_bytes()
     if hashlib.sha256(content).hexdigest() != record["sha256"]:
         raise CorruptFileError(f"{base}.safetensors does not match the checksum in its JSON file; fetch both again.")
-    card, module = card_of(record), build(record["model"], record["arguments"], record["dtype"])
+    card = from_record(record["card"], f"in {base}.json")
+    module = build(record["model"], record["arguments"], record["dtype"])
     try:
         module.load_state_dict(load_tensors(content), strict=True)
     except (RuntimeError, SafetensorError) as error:
@@ -104,15 +106,6 @@ def read_record(path: Path) -> dict[str, Any]:
     if missing or record["model"] not in MODELS or record["dtype"] not in DTYPES:
         raise CorruptFileError(f"{path} lacks {sorted(missing)} or names an unknown model or dtype.")
     return record
-
-
-def card_of(record: Mapping[str, Any]) -> Card:
-    """The card stored with a model."""
-    fields = {name: tuple(v) if isinstance(v, list) else v for name, v in record["card"].items()}
-    try:
-        return Card(**fields)
-    except TypeError as error:
-        raise CorruptFileError(f"the card of the model cannot be read: {error}") from error
 
 
 def describe(module: torch.nn.Module) -> dict[str, Any]:

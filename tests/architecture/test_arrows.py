@@ -1,6 +1,7 @@
 """Imports follow the arrows of ARCHITECTURE.md, and heavy libraries stay in their rooms."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,12 @@ def test_every_room_has_a_plaque_of_at_most_five_lines():
 def test_modules_stay_small():
     long = {p.name: n for p, _ in sources() if (n := len(p.read_text(encoding="utf-8").splitlines())) > 350}
     assert not long, f"files with more than one subject? {long}"
+
+
+def test_every_package_is_installed():
+    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    found = {"simkit", "simkit.workflows", "simkit.potentials", "simkit.slurm"}
+    found |= {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "simkit").rglob("__init__.py")}
+    for room in ("workflows", "potentials", "slurm"):
+        found |= {".".join(("simkit", *p.parent.relative_to(ROOT).parts)) for p in (ROOT / room).rglob("__init__.py")}
+    assert listed == found

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from simkit.config import Section, checked, read_toml, with_overrides
+from simkit.potential.cards import RECIPE
 from simkit.workflows.distill.active import Active
 from simkit.workflows.distill.sampling import Sampling
 from simkit.workflows.distill.training import Training
@@ -61,5 +63,9 @@ class Recipe(Section):
 
 
 def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe from a TOML file and `key=value` overrides. Raises InputError with one line per mistake."""
-    return checked(Recipe, with_overrides(read_toml(path), overrides))
+    """A recipe from a TOML file, or the shipped one of that name ("nalox"), and `key=value` overrides.
+
+    Raises InputError with one line per mistake.
+    """
+    shipped = Path(str(resources.files("simkit.potentials"))) / f"{path}{RECIPE}"
+    return checked(Recipe, with_overrides(read_toml(shipped if shipped.is_file() else path), overrides))

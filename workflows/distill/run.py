@@ -13,7 +13,7 @@ from simkit.errors import InputError
 from simkit.io.rundir import LOCK_FILE, Lock, RunDirectory
 from simkit.potential.base import Potential
 from simkit.workflows.distill.dataset import Labelled, checksum, deduplicated, read_extxyz, write_extxyz
-from simkit.workflows.distill.export import Member, export
+from simkit.workflows.distill.export import Labels, Member, export
 from simkit.workflows.distill.labelling import Source, key_of
 from simkit.workflows.distill.recipe import Recipe
 from simkit.workflows.distill.stages import HELD_OUT, Tell, active_labels, drawn_labels, held_out_dynamics
@@ -70,7 +70,7 @@ def distill(recipe: Recipe, out: str | Path, given: Given, tell: Tell, teacher: 
         labels, held_out, trained = taught_models(work, teacher or potential.load(recipe.teacher))
     write_extxyz(run.path / "held-out.extxyz", held_out)
     own = [Member(item.model_path, recipe.seed + k, item) for k, item in enumerate(trained)]
-    paths = export(recipe, own, labels, run)
+    paths = export(recipe, own, Labels(labels, held_out), run)
     run.log("distilled", labels=len(labels), held_out=len(held_out), models=[str(path) for path in paths])
     return Made(tuple(paths), tuple(labels), tuple(held_out), run)
 

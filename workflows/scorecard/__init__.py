@@ -1,0 +1,22 @@
+"""What a potential gets right against a teacher, in one table that anyone can compute again."""
+
+from simkit.workflows.scorecard.answers import Answers, Line, Row, Verdict
+from simkit.workflows.scorecard.card import Scorecard, Subject
+from simkit.workflows.scorecard.config import ROWS, Config
+from simkit.workflows.scorecard.run import Compared, consistency, run
+from simkit.workflows.scorecard.table import markdown
+
+__all__ = [
+    "ROWS",
+    "Answers",
+    "Compared",
+    "Config",
+    "Line",
+    "Row",
+    "Scorecard",
+    "Subject",
+    "Verdict",
+    "consistency",
+    "markdown",
+    "run",
+]
