@@ -66,7 +66,7 @@ def show(name: Name, trust: Trust = None, device: Device = "auto") -> None:
         "kind": card.kind, "elements": elements, "cutoff": cutoff, "dtype": card.dtype,
         "device": card.device, "atomic virials": "yes" if card.virials else "no",
         "committee": ", ".join(card.committee), "licence": card.licence,
-        "source": card.source, "sha256": card.sha256,
+        "source": card.source, "teacher": card.teacher, "sha256": card.sha256,
     }  # fmt: skip
     for key, value in facts.items():
         typer.echo(f"  {key}: {value or '-'}")

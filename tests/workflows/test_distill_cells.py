@@ -61,6 +61,21 @@ def test_a_glide_shears_one_gallery_and_no_slab():
     assert 0 < np.linalg.norm(step[:2]) < 2.85 / np.sqrt(3) + 0.05 and 0 <= step[2] <= perturb.LIFT_A
 
 
+def test_an_opened_gallery_keeps_slabs_whole_and_the_plane():
+    structure = p2()
+    opened = perturb.opened(structure, np.random.default_rng(6))
+    step = opened.cell[2] - structure.cell[2]
+    height = np.linalg.norm(step)
+    assert (
+        0 < height <= perturb.OPEN_A and np.allclose(step[:2], 0) and np.allclose(opened.cell[:2], structure.cell[:2])
+    )
+    moved = opened.positions - structure.positions
+    share = moved[:, 2] / height
+    assert np.allclose(moved[:, :2], 0) and np.allclose(share * 2, np.round(share * 2))
+    for slab in np.unique(structure.layers[structure.layers >= 0]):
+        assert np.ptp(share[structure.layers == slab]) < 1e-9
+
+
 def test_a_displaced_sodium_has_room_and_is_alone_in_moving():
     structure = p2()
     moved = perturb.displaced(structure, np.random.default_rng(2))

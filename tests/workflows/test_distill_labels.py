@@ -99,9 +99,9 @@ def test_finished_shards_are_read_and_stale_ones_made_anew(tmp_path):
         return labels()
 
     path = tmp_path / "round" / "shard.npz"
-    first = labelling.kept_labels(path, "a", make)
-    again = labelling.kept_labels(path, "a", make)
-    assert len(made) == 1 and dataset.checksum(first) == dataset.checksum(again)
+    first, anew = labelling.kept_labels(path, "a", make)
+    again, twice = labelling.kept_labels(path, "a", make)
+    assert (anew, twice, len(made)) == (True, False, 1) and dataset.checksum(first) == dataset.checksum(again)
     labelling.kept_labels(path, "b", make)
     assert len(made) == 2 and path.with_suffix(".stale").exists()
 

@@ -19,6 +19,8 @@ from simkit.workflows.distill.dataset import Labelled, deduplicated, labelled, r
 from simkit.workflows.distill.perturb import variants
 from simkit.workflows.distill.sampling import Base, Sampling, draw
 
+EDITION = 2
+"""Raised with every change of what a stream of numbers draws, so that labels kept before are made anew."""
 ATOMS_AT_ONCE = 400
 FMAX_EV_PER_A = 0.02
 
@@ -34,7 +36,7 @@ class Source:
 
 def key_of(*facts: Any) -> str:
     """A hash of the facts that decide a piece of work."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([EDITION, *facts], sort_keys=True, default=str).encode()).hexdigest()
 
 
 def base_labels(source: Source, stage: int, first: int, count: int) -> list[Labelled]:
@@ -100,14 +102,17 @@ def by_atoms(structures: Sequence[Structure], most: int = ATOMS_AT_ONCE) -> list
     return groups
 
 
-def kept_labels(path: Path, key: str, make: Callable[[], list[Labelled]]) -> list[Labelled]:
-    """Labels of a finished shard, or made and written now; a shard of other settings or a damaged one is made anew."""
+def kept_labels(path: Path, key: str, make: Callable[[], list[Labelled]]) -> tuple[list[Labelled], bool]:
+    """Labels of a finished shard, or made and written now, and whether they were made.
+
+    A shard of other settings or a damaged one is set aside as .stale and made anew.
+    """
     if path.is_file():
         try:
-            return read_labels(path, key)
+            return read_labels(path, key), False
         except CorruptFileError:
             path.rename(path.with_suffix(".stale"))
     path.parent.mkdir(parents=True, exist_ok=True)
     labels = make()
     write_labels(path, labels, key)
-    return labels
+    return labels, True

@@ -1,4 +1,4 @@
-"""Copies of a relaxed cell that show a potential more than minima: rattled, strained, squeezed, glided, displaced."""
+"""Copies of a relaxed cell that show a potential more than minima: rattled, strained, glided, opened, displaced ..."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ STEP_A = (0.8, 2.0)
 """How far a sodium ion is taken from its site towards another."""
 ROOM_A = {8: 1.95, 11: 2.2}
 """Nearest oxygen and sodium allowed to a displaced ion; other elements 2.1 A."""
-KINDS = ("rattled", "strained", "squeezed", "glided", "displaced")
+OPEN_A = 2.5
+"""How far a gallery is pulled apart at most."""
+BARE = 0.5
+"""Share of the strained and opened copies that are not rattled besides: elastic constants are read there."""
+KINDS = {"rattled": 0.3, "strained": 0.22, "squeezed": 0.06, "glided": 0.18, "opened": 0.1, "displaced": 0.14}
+"""Kinds of copies and their chances; without stacked slabs, or room for an ion, a rattled one takes the place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,17 +42,17 @@ class Variant:
 
 
 def variants(structure: Structure, count: int, stacked: bool, generator: np.random.Generator) -> list[Variant]:
-    """`count` copies, their kinds drawn; gliding only where slabs are stacked, displacing where there is room."""
-    found = []
-    for _ in range(count):
-        kind = KINDS[generator.choice(len(KINDS), p=[0.34, 0.22, 0.08, 0.2, 0.16])]
-        found.append(_variant(structure, kind, stacked, generator))
-    return found
+    """`count` copies, their kinds drawn; gliding and opening only where slabs are stacked."""
+    names, chances = list(KINDS), np.array(list(KINDS.values()))
+    kinds = [names[i] for i in generator.choice(len(names), size=count, p=chances / chances.sum())]
+    return [_variant(structure, kind, stacked, generator) for kind in kinds]
 
 
 def _variant(structure: Structure, kind: str, stacked: bool, generator: np.random.Generator) -> Variant:
     if kind == "glided" and stacked:
         return Variant(rattled(glided(structure, generator), generator), kind)
+    if kind == "opened" and stacked:
+        return Variant(_perhaps_rattled(opened(structure, generator), generator), kind)
     if kind == "displaced":
         moved = displaced(structure, generator)
         if moved is not None:
@@ -55,8 +60,12 @@ def _variant(structure: Structure, kind: str, stacked: bool, generator: np.rando
     if kind == "squeezed":
         return Variant(squeezed(structure, generator), kind)
     if kind == "strained":
-        return Variant(rattled(strained(structure, generator), generator), kind)
+        return Variant(_perhaps_rattled(strained(structure, generator), generator), kind)
     return Variant(rattled(structure, generator), "rattled")
+
+
+def _perhaps_rattled(structure: Structure, generator: np.random.Generator) -> Structure:
+    return structure if generator.random() < BARE else rattled(structure, generator)
 
 
 def rattled(structure: Structure, generator: np.random.Generator) -> Structure:
@@ -86,12 +95,23 @@ def glided(structure: Structure, generator: np.random.Generator) -> Structure:
     options = build.letter_vectors(found)
     across = options[generator.integers(len(options))] * generator.random()
     slid = build.slid(structure, gallery, across, found)
+    return _lifted(slid, build.slide_weights(structure, gallery, found), LIFT_A * generator.random())
+
+
+def opened(structure: Structure, generator: np.random.Generator) -> Structure:
+    """One gallery pulled apart along the layer normal; its ions stay half way."""
+    found = build.classify(structure)
+    gallery = int(generator.integers(len(found.stack)))
+    return _lifted(structure, build.slide_weights(structure, gallery, found), OPEN_A * generator.random() ** 2)
+
+
+def _lifted(structure: Structure, weights: Floats, height_A: float) -> Structure:
+    """Atoms moved along the normal of the layers by their share of a height, the third cell vector by all of it."""
     normal = np.cross(structure.cell[0], structure.cell[1])
-    lift = normal / np.linalg.norm(normal) * LIFT_A * generator.random()
-    cell = slid.cell.copy()
+    lift = normal / np.linalg.norm(normal) * height_A
+    cell = structure.cell.copy()
     cell[2] += lift
-    weights = build.slide_weights(structure, gallery, found)
-    return slid.moved_to(slid.positions + weights[:, None] * lift, cell)
+    return structure.moved_to(structure.positions + weights[:, None] * lift, cell)
 
 
 def displaced(structure: Structure, generator: np.random.Generator) -> Structure | None:

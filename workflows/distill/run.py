@@ -16,7 +16,7 @@ from simkit.workflows.distill.dataset import Labelled, checksum, deduplicated, r
 from simkit.workflows.distill.export import Labels, Member, export
 from simkit.workflows.distill.labelling import Source, key_of
 from simkit.workflows.distill.recipe import Recipe
-from simkit.workflows.distill.stages import HELD_OUT, Tell, active_labels, drawn_labels, held_out_dynamics
+from simkit.workflows.distill.stages import HELD_OUT, Shelf, Tell, active_labels, drawn_labels, held_out_dynamics
 from simkit.workflows.distill.train import Trained, train
 from simkit.workflows.distill.training import Training
 
@@ -94,19 +94,19 @@ def taught_models(work: Work, teacher: Potential) -> tuple[list[Labelled], list[
     """Labels, held-out labels and trained members of a recipe with a teacher."""
     recipe, folder = work.recipe, work.run.path / "labels"
     source = Source(recipe.sampling, teacher, recipe.seed)
-    labels = drawn_labels(source, 0, recipe.sampling.bases, folder / "round-0", work.tell)
+    labels = drawn_labels(source, 0, recipe.sampling.bases, Shelf(folder / "round-0", "first labels", work.tell))
     start = work.given.start
     for number in range(1, recipe.rounds + 1):
         students = [learn(work, labels, number, k, start) for k in range(judges(recipe))]
         start = students[0].model_path
         student = together([item.model_path for item in students])
-        labels = deduplicated(
-            labels + active_labels(student, source, number, recipe.active, folder / f"round-{number}", work.tell)
-        )
+        shelf = Shelf(folder / f"round-{number}", f"round {number}", work.tell)
+        labels = deduplicated(labels + active_labels(student, source, number, recipe.active, shelf))
     trained = members(work, labels, start)
-    held_out = drawn_labels(source, HELD_OUT, recipe.held_out, folder / "held-out", work.tell)
+    shelf = Shelf(folder / "held-out", "held out", work.tell)
+    held_out = drawn_labels(source, HELD_OUT, recipe.held_out, shelf)
     student = together([trained[0].model_path])
-    held_out += held_out_dynamics(student, source, recipe.held_out, recipe.active, folder / "held-out", work.tell)
+    held_out += held_out_dynamics(student, source, recipe.held_out, recipe.active, shelf)
     return labels, deduplicated(held_out), trained
 
 

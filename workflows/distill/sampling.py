@@ -24,7 +24,8 @@ PAIRS = (("P2", 2, "O3", 3), ("P2", 2, "O3", 1), ("P2", 2, "P3", 3), ("P2", 2, "
 LATERALS = (("P3", 3, "O3", 3), ("O1", 1, "P3", 3), ("O1", 1, "O3", 3))
 REPEATS = ((1, 1), (2, 1), (2, 2), (3, 1), (2, 3), build.ROOT3, build.orthogonal(1, 1), build.orthogonal(2, 1),
            build.orthogonal(3, 1), (3, 3))  # fmt: skip
-CONTENTS = (0.0, 0.25, 1 / 3, 0.5, 2 / 3, 0.75, 0.85, 1.0)
+CONTENTS = (0.0, 0.0, 0.25, 1 / 3, 0.5, 2 / 3, 2 / 3, 0.75, 0.85, 1.0)
+"""Sodium contents drawn by name in most cells: charged hosts, the common orders and full layers."""
 METALS_AT_MOST = 4
 DOPANT_SHARE = (0.05, 0.35)
 DOPED = 0.5
@@ -53,12 +54,12 @@ class Sampling(Section):
     metals: dict[str, float]
     dopants: dict[str, float] = Field(default_factory=dict)
     families: dict[str, float] = Field(default_factory=lambda: dict(FAMILY_WEIGHTS))
-    bases: int = 300
+    bases: int = 500
     smallest: int = 8
     largest: int = 72
     largest_joined: int = 340
-    relax_steps: int = 8
-    variants: int = 5
+    relax_steps: int = 6
+    variants: int = 4
     force_limit_eV_per_A: float = 15.0
 
 

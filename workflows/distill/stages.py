@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -20,70 +22,66 @@ HELD_OUT_TEMPERATURES_K = (300.0, 600.0, 900.0)
 Tell = Callable[[str], None]
 
 
-def drawn_labels(source: Source, stage: int, bases: int, folder: Path, tell: Tell) -> list[Labelled]:
+@dataclass(frozen=True)
+class Shelf:
+    """Where the labels of a stage are kept, and how it says what it does."""
+
+    folder: Path
+    name: str
+    tell: Tell
+
+
+def drawn_labels(source: Source, stage: int, bases: int, shelf: Shelf) -> list[Labelled]:
     """Labels of `bases` drawn cells of a stage, shard by shard; finished shards are read back."""
-    found: list[Labelled] = []
-    for first in range(0, bases, SHARD):
-        count = min(SHARD, bases - first)
-        path = folder / f"shard-{first // SHARD:04d}.npz"
-        key = key_of(source.sampling.model_dump(exclude={"bases"}), teacher_facts(source), stage, first, count)
-
-        def make(first: int = first, count: int = count) -> list[Labelled]:
-            return base_labels(source, stage, first, count)
-
-        found += kept_labels(path, key, make)
-        tell(f"stage {stage}: {first + count} of {bases} cells, {len(found)} labels")
-    return deduplicated(found)
+    facts = [*facts_of(source), stage]
+    return _shards(shelf, "shard", bases, facts, lambda first, count: base_labels(source, stage, first, count))
 
 
-def teacher_facts(source: Source) -> list[str | int | float]:
-    """What identifies the teacher and the seed of a piece of work."""
-    card = source.teacher.card
-    return [card.name, card.sha256, card.dtype, source.seed]
-
-
-def active_labels(
-    student: Potential, source: Source, stage: int, want: Active, folder: Path, tell: Tell
-) -> list[Labelled]:
+def active_labels(student: Potential, source: Source, stage: int, want: Active, shelf: Shelf) -> list[Labelled]:
     """Labels won in an active round, shard by shard: where the student went and was furthest from the teacher."""
-    found: list[Labelled] = []
-    for first in range(0, want.cells, SHARD):
-        count = min(SHARD, want.cells - first)
-        path = folder / f"shard-{first // SHARD:04d}.npz"
-        facts = [source.sampling.model_dump(exclude={"bases"}), want.model_dump(exclude={"cells"})]
-        key = key_of(facts, teacher_facts(source), student.card.sha256, stage, first, count)
+    facts = [*facts_of(source), want.model_dump(exclude={"cells"}), student.card.sha256, stage]
 
-        def make(first: int = first, count: int = count) -> list[Labelled]:
-            went = candidates(student, source, stage, first, count, want)
-            labels, errors = judged(went, student, source, want)
-            if errors:
-                tell(
-                    f"round {stage}: kept {len(labels)} of {len(went)}, force error {median(errors):.3f} eV/A (median)"
-                )
-            return labels
+    def make(first: int, count: int) -> list[Labelled]:
+        went = candidates(student, source, stage, first, count, want)
+        labels, apart = judged(went, student, source, want)
+        if apart:
+            shelf.tell(f"{shelf.name}: kept {len(labels)} of {len(went)}, {median(apart):.3f} eV/A apart (median)")
+        return labels
 
-        found += kept_labels(path, key, make)
-        tell(f"round {stage}: {first + count} of {want.cells} cells, {len(found)} labels")
-    return found
+    return _shards(shelf, "shard", want.cells, facts, make)
 
 
-def held_out_dynamics(
-    student: Potential, source: Source, cells: int, want: Active, folder: Path, tell: Tell
-) -> list[Labelled]:
-    """Labels of frames of dynamics at `HELD_OUT_TEMPERATURES_K`, in the held-out cells, good or bad."""
+def held_out_dynamics(student: Potential, source: Source, cells: int, want: Active, shelf: Shelf) -> list[Labelled]:
+    """Labels of frames of dynamics at `HELD_OUT_TEMPERATURES_K` in the held-out cells, good or bad."""
     want = want.model_copy(update={"temperatures_K": HELD_OUT_TEMPERATURES_K})
+    facts = [*facts_of(source), want.model_dump(), student.card.sha256]
+
+    def make(first: int, count: int) -> list[Labelled]:
+        streams = [(source.seed, HELD_OUT, index) for index in range(first, first + count)]
+        bases = settled(student, [draw(source.sampling, stream) for stream in streams], want.relax_steps)
+        return taught(dynamics(student, bases, want), source)
+
+    return _shards(shelf, "dynamics", cells, facts, make)
+
+
+def _shards(
+    shelf: Shelf, kind: str, cells: int, facts: list, make: Callable[[int, int], list[Labelled]]
+) -> list[Labelled]:
+    """The labels of all cells of a stage, `SHARD` cells a file, without duplicates."""
     found: list[Labelled] = []
     for first in range(0, cells, SHARD):
         count = min(SHARD, cells - first)
-        path = folder / f"dynamics-{first // SHARD:04d}.npz"
-        facts = [source.sampling.model_dump(exclude={"bases"}), want.model_dump()]
-        key = key_of(facts, teacher_facts(source), student.card.sha256, first, count)
+        path = shelf.folder / f"{kind}-{first // SHARD:04d}.npz"
+        labels, made = kept_labels(path, key_of(kind, facts, first, count), partial(make, first, count))
+        found += labels
+        if made:
+            shelf.tell(f"{shelf.name}: {first + count} of {cells} cells, {len(found)} labels")
+    unique = deduplicated(found)
+    shelf.tell(f"{shelf.name}: {len(unique)} labels of {cells} cells, {len(found) - len(unique)} duplicates left out")
+    return unique
 
-        def make(first: int = first, count: int = count) -> list[Labelled]:
-            stream = [(source.seed, HELD_OUT, index) for index in range(first, first + count)]
-            bases = settled(student, [draw(source.sampling, item) for item in stream], want.relax_steps)
-            return taught(dynamics(student, bases, want), source)
 
-        found += kept_labels(path, key, make)
-    tell(f"held out: {len(found)} frames of dynamics")
-    return found
+def facts_of(source: Source) -> list:
+    """What identifies cells, teacher and seed of a piece of work."""
+    card = source.teacher.card
+    return [source.sampling.model_dump(exclude={"bases"}), card.name, card.sha256, card.dtype, source.seed]

@@ -29,7 +29,7 @@ class Training(Section):
     threads      of each process; 0 shares the cores
     processes    that share each batch, on the CPU; two of one thread can beat one of two
     device       "cpu" or "cuda"
-    fused        on the CPU, train through simkit's convolution instead of mace's: the same numbers sooner
+    fused        on the CPU, train through simkit's kernels instead of mace's modules: the same to 1e-5, sooner
     """
 
     channels: Natural = 32
