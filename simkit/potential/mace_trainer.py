@@ -2,8 +2,8 @@
 
 mace's command is run as it is, but for three names of its module `mace.cli.run_train`, put back after:
 `DDP`, which mace calls with `device_ids` as GPUs need it and which on the CPU must not get any;
-`configure_model`, which builds the first model: here it may be given one, and gets the fused convolution;
-`deepcopy`, which makes the copy that is saved: that one gets mace's own convolution back.
+`configure_model`, which builds the first model: here it may be given one, and gets simkit's kernels;
+`deepcopy`, which makes the copy that is saved: that one gets mace's own modules back.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from simkit.errors import InputError
 from simkit.potential.card import Card
-from simkit.potential.mace_backend import quarantine
+from simkit.potential.mace_backend import default_dtype, quarantine
 from simkit.potential.mace_fused_training import check_gradients, fuse, unfuse
 from simkit.potential.mace_train import convert, trainable
 
@@ -45,7 +45,7 @@ GRACE_S = 10.0
 PATIENCE = timedelta(minutes=30)
 """How long a process waits for the others at one exchange; the first waits while all read the data."""
 CHECKED = 2
-"""Structures on which the gradients of both convolutions are compared."""
+"""Structures on which the gradients of both ways are compared."""
 OUTPUTS = {"energy": True, "forces": True, "stress": True, "virials": False, "dipoles": False}
 """What a model given by the caller is asked for in training: the same as one that mace builds for this loss."""
 
@@ -58,7 +58,7 @@ class Job:
     start      safe-format model whose weights are the first ones; "" for random ones
     written    the pickle that mace writes at the end; result: base of the safe model made of it; card: its card
     meeting    a file that does not exist yet, through which the processes find one another
-    fused      train through simkit's convolution where the model and the device allow it
+    fused      train through simkit's kernels where the model and the device allow it
     """
 
     arguments: tuple[str, ...]
@@ -137,29 +137,35 @@ def configured(job: Job, build: Callable[..., tuple[torch.nn.Module, Any]]) -> C
         model, outputs = (trainable(job.start), OUTPUTS) if job.start else build(args, loader, *rest)
         if job.fused and args.device == "cpu":
             return fused_or_plain(model, args, loader, outputs), outputs
-        logging.info("Training through mace's own convolution")
+        logging.info("Training through mace's own modules")
         return model, outputs
 
     return configure
 
 
 def fused_or_plain(model: torch.nn.Module, args: argparse.Namespace, loader: Any, outputs: Mapping[str, bool]) -> Any:
-    """The model with the fused convolution where it qualifies; the log says which one trains."""
+    """The model with simkit's kernels where it qualifies; the log says what trains.
+
+    Gradients are compared in float64: near a minimum they are small differences, in float32 of rounding only.
+    """
+    double = copy.deepcopy(model).double()
     try:
         fuse(model)
     except InputError as error:
-        logging.info(f"Training through mace's own convolution: {error}")
+        logging.info(f"Training through mace's own modules: {error}")
         return model
     items = [loader.dataset[i] for i in range(min(CHECKED, len(loader.dataset)))]  # the loader's order is not touched
     batch = run_train.torch_geometric.Batch.from_data_list(items)
+    batch = batch.apply(lambda part: part.double() if part.is_floating_point() else part)
     measure = run_train.get_loss_fn(args, False, args.compute_dipole)
     wanted = {f"compute_{name}": outputs[name] for name in ("virials", "stress")} | {"compute_force": outputs["forces"]}
 
     def loss(module: torch.nn.Module) -> torch.Tensor:
         return measure(pred=module(batch.to_dict(), training=True, **wanted), ref=batch)
 
-    error = check_gradients(model, loss)
-    logging.info(f"Training through simkit's fused convolution: gradients of a batch agree with mace's to {error:.1g}")
+    with default_dtype(torch.float64):
+        error = check_gradients(fuse(double), loss)
+    logging.info(f"Training through simkit's kernels: gradients of a batch agree with mace's to {error:.1g} in float64")
     return model
 
 

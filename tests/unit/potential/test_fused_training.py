@@ -8,10 +8,13 @@ import pytest
 import torch
 from scalar_mace import PLAIN, RESIDUAL, Shape, scalar_mace
 
-from simkit.errors import InputError
+from simkit.errors import InputError, SimkitError
+from simkit.kernels.contraction import Terms
 from simkit.kernels.convolution import incoming
+from simkit.potential import mace_fused_training
 from simkit.potential.mace_backend import o3, quarantine
-from simkit.potential.mace_fused_training import Convolve, FusedConvolution, fuse, unfuse
+from simkit.potential.mace_fused_functions import Contract, Convolve, Interpolate
+from simkit.potential.mace_fused_training import StandIn, check_gradients, fuse, unfuse
 
 ATOMS = 9
 
@@ -38,12 +41,13 @@ def neighbourhood(seed=0):
     }
 
 
-def learnt(model):
+def learnt(model, dtype=torch.float64):
     """Energy, forces, stress and the gradient of a loss of all three with respect to every weight."""
     random = torch.Generator().manual_seed(1)
     model.zero_grad()
-    out = model(neighbourhood(), training=True, compute_force=True, compute_stress=True)
-    wanted = torch.randn(ATOMS, 3, generator=random, dtype=torch.float64)
+    batch = {name: x.to(dtype) if x.is_floating_point() else x for name, x in neighbourhood().items()}
+    out = model(batch, training=True, compute_force=True, compute_stress=True)
+    wanted = torch.randn(ATOMS, 3, generator=random, dtype=torch.float64).to(dtype)
     loss = (out["forces"] - wanted).square().mean() + out["energy"].square().sum() / 100 + out["stress"].norm()
     loss.backward()
     gradients = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
@@ -51,17 +55,45 @@ def learnt(model):
 
 
 @pytest.mark.parametrize("block", [RESIDUAL, PLAIN])
-@pytest.mark.parametrize("max_ell", [1, 2, 3])
-def test_energy_forces_and_the_gradient_of_a_loss_are_mace_s(block, max_ell):
+@pytest.mark.parametrize(("max_ell", "correlation"), [(1, 3), (2, 3), (3, 2)])
+def test_energy_forces_and_the_gradient_of_a_loss_are_mace_s(block, max_ell, correlation):
     """1e-10 of the largest: sums of some hundred products in float64, taken in another order."""
-    shape = Shape(max_ell=max_ell, correlation=3, interaction_cls_first=block)
+    shape = Shape(max_ell=max_ell, correlation=correlation, interaction_cls_first=block)
     expected = learnt(scalar_mace(shape))
-    found = learnt(fuse(scalar_mace(shape)))
+    found = learnt(fuse(scalar_mace(shape), table=False))
     assert found.keys() == expected.keys()
     assert len(expected) > 20
     assert expected["forces"].abs().max() > 0.1
     for name, value in expected.items():
         assert (found[name] - value).abs().max() < 1e-10 * value.abs().max().clamp(min=1e-6), name
+
+
+def test_the_error_of_a_table_falls_with_the_fifth_power_of_its_step(monkeypatch):
+    """Forces are slopes of what goes through six points: halving the step divides their error by 32, or nearly."""
+    expected = learnt(scalar_mace(Shape()))
+    errors = []
+    for steps in (128, mace_fused_training.STEPS):
+        monkeypatch.setattr(mace_fused_training, "STEPS", steps)
+        found = learnt(fuse(scalar_mace(Shape())))
+        assert found.keys() == expected.keys()
+        difference = max(
+            float((found[name] - x).abs().max() / x.abs().max()) for name, x in expected.items() if x.any()
+        )
+        errors.append([difference, float((found["forces"] - expected["forces"]).abs().max())])
+    assert 16 < errors[0][1] / errors[1][1] < 100
+    assert errors[1][0] < 1e-5  # of gradients too; atoms as close as 1 A make the functions steeper than in a crystal
+
+
+def test_single_precision_gives_the_numbers_of_double_precision():
+    """Slopes of a table are differences of rounded values over a fiftieth of an A: 6e-8 * 50, some 1e-5, of values."""
+    expected = learnt(scalar_mace(Shape()))
+    found = learnt(fuse(scalar_mace(Shape()).float()), torch.float32)
+    for name in ("energy", "forces", "stress"):
+        assert (found[name] - expected[name]).abs().max() < 1e-4 * expected[name].abs().max(), name
+    weights = [name for name in expected if name.endswith(("weight", "weights_max", "weights.0"))]
+    assert len(weights) > 15
+    for name in weights:
+        assert (found[name] - expected[name]).norm() < 1e-3 * expected[name].norm().clamp(min=1e-6), name
 
 
 def test_derivatives_of_first_and_second_order_are_those_of_differences():
@@ -71,6 +103,30 @@ def test_derivatives_of_first_and_second_order_are_those_of_differences():
     inputs = [torch.tensor(rng.normal(size=size), requires_grad=True) for size in sizes]
     assert torch.autograd.gradcheck(lambda *x: Convolve.apply(*x, edges), inputs)
     assert torch.autograd.gradgradcheck(lambda *x: Convolve.apply(*x, edges), inputs)
+    terms = Terms(np.array([[0, -1, -1], [1, 2, -1], [0, 0, 0], [1, 1, 2]]), np.array([0, 1, 0]))
+    inputs = [torch.tensor(rng.normal(size=size), requires_grad=True) for size in ((3, 2, 3), (2, 4, 2))]
+    assert torch.autograd.gradcheck(lambda *x: Contract.apply(*x, terms), inputs)
+    assert torch.autograd.gradgradcheck(lambda *x: Contract.apply(*x, terms), inputs)
+    table = torch.tensor(rng.normal(size=(8, 3)), requires_grad=True)
+    inputs = [torch.tensor([0.4, 2.6, 3.3, 6.7], dtype=torch.float64, requires_grad=True), table]
+    assert torch.autograd.gradcheck(Interpolate.apply, inputs)
+    assert torch.autograd.gradgradcheck(Interpolate.apply, inputs)
+
+
+def test_a_training_starts_only_with_the_gradients_of_mace():
+    def loss(model):
+        return model(neighbourhood(), training=True)["forces"].square().mean()
+
+    fused = fuse(scalar_mace(Shape()))
+    assert 1e-12 < check_gradients(fused, loss) < 1e-5  # the table's error
+    fused = fuse(unfuse(fused), table=False)
+    assert 0 < check_gradients(fused, loss) < 1e-12  # float64
+    assert isinstance(fused.interactions[1].conv_tp, StandIn)
+    right = fused.interactions[1].conv_tp.compute
+    fused.interactions[1].conv_tp.compute = lambda *given: 1.001 * right(*given)
+    with pytest.raises(SimkitError, match=r"change gradients of the loss: .*weight by 0\.00"):
+        check_gradients(fused, loss)
+    assert isinstance(fused.interactions[1].conv_tp, o3.TensorProduct)
 
 
 def test_states_and_files_are_mace_s_own():
@@ -78,7 +134,7 @@ def test_states_and_files_are_mace_s_own():
     names, weights = list(model.state_dict()), {k: v.clone() for k, v in model.state_dict().items()}
     fused = fuse(model)
     assert list(fused.state_dict()) == names
-    assert [type(i.conv_tp) for i in fused.interactions] == [FusedConvolution] * 2
+    assert [type(i.conv_tp) for i in fused.interactions] == [StandIn] * 2
     fused.load_state_dict(weights)
     fused.to(torch.float32).to(torch.float64)
     with quarantine(), pytest.raises(InputError, match="call `unfuse` first"):
@@ -90,7 +146,8 @@ def test_states_and_files_are_mace_s_own():
         assert b"simkit" not in file.getvalue()
         file.seek(0)
         again = torch.load(file, weights_only=False)
-    assert isinstance(fused.interactions[0].conv_tp, FusedConvolution)
+    assert isinstance(fused.interactions[0].conv_tp, StandIn)
+    assert fused.interactions[0].conv_tp_weights.hs == [8, 64, 64, 64, 24]  # mace reads shapes of what it saves
     assert [type(i.conv_tp) for i in again.interactions] == [o3.TensorProduct] * 2
     assert not any(hasattr(i, "conv_fusion") for i in again.interactions)
     batch = neighbourhood()
@@ -99,12 +156,16 @@ def test_states_and_files_are_mace_s_own():
 
 def test_models_that_do_not_qualify_are_refused_with_the_reason():
     wide = scalar_mace(Shape(), hidden_irreps=o3.Irreps("8x0e+8x1o"))
-    with pytest.raises(InputError, match=r"8x0e\+8x1o, not scalars only"):
+    with pytest.raises(InputError, match=r"8x0e\+8x1o of order 2, not scalars"):
         fuse(wide)
     assert not any(hasattr(i, "conv_fusion") for i in wide.interactions)
     twice = fuse(scalar_mace(Shape()))
     with pytest.raises(InputError, match="fused already"):
         fuse(twice)
+    bent = scalar_mace(Shape(), distance_transform="Agnesi")
+    with pytest.raises(InputError, match="more than the distance"):
+        fuse(bent)
+    assert not any(isinstance(part, StandIn) for part in bent.modules())
     weighted = scalar_mace(Shape())
     product = weighted.interactions[0].conv_tp
     irreps = product.irreps_in1, product.irreps_in2, product.irreps_out
