@@ -22,6 +22,12 @@ from simkit.workflows.distill.sampling import Base, draw
 
 RELAX_FMAX_EV_PER_A = 0.03
 SODIUM = "Na"
+HOPS_EACH = 2
+HOPPING = 7
+"""Place in the stream of numbers that names a cell: keeps cells for hops apart from the others."""
+ALWAYS = ("minimum", "hop")
+EMPTY = 0.05
+"""Sodium content below which a host counts as empty."""
 
 
 class Active(Section):
@@ -31,10 +37,11 @@ class Active(Section):
     relax_steps     steps of the free-cell relaxation with the student
     temperatures_K  of its molecular dynamics; each cell takes one in turn
     timestep_fs, steps, frames  of each run, and how many frames are taken from it
-    hops            the first so many cells, of which one sodium hop is followed by a band of
+    hops            wide cells with few vacancies, drawn besides; in each, two sodium hops are followed by a band of
                     `images`, for `band_steps` steps
     variants        rattled, strained, glided ... copies of each cell as the student relaxed it
-    keep            share of the candidates that is kept, largest disagreement first
+    keep            share of the candidates that is kept, largest disagreement first; minima, hops and empty hosts
+                    are all kept: their small errors decide lattices, barriers and adhesion
     judge           "teacher": all candidates are labelled and its forces decide; "committee": the spread of the
                     members decides and only what is kept is labelled
     """
@@ -45,9 +52,9 @@ class Active(Section):
     timestep_fs: Annotated[float, Field(gt=0)] = 1.5
     steps: Annotated[int, Field(ge=1)] = 300
     frames: Annotated[int, Field(ge=1)] = 3
-    hops: Annotated[int, Field(ge=0)] = 24
+    hops: Annotated[int, Field(ge=0)] = 30
     images: Annotated[int, Field(ge=1)] = 3
-    band_steps: Annotated[int, Field(ge=1)] = 15
+    band_steps: Annotated[int, Field(ge=1)] = 20
     variants: Annotated[int, Field(ge=0)] = 3
     keep: Annotated[float, Field(gt=0, le=1)] = 0.7
     judge: Literal["teacher", "committee"] = "teacher"
@@ -63,21 +70,26 @@ class Candidate:
 
 
 def candidates(student: Potential, source: Source, stage: int, first: int, count: int, want: Active) -> list[Candidate]:
-    """Where the student goes from `count` new cells: minima, dynamics, hops, and changed copies of its minima."""
+    """Where the student goes from `count` new cells: minima, dynamics, and changed copies of its minima."""
     bases = [draw(source.sampling, (source.seed, stage, index)) for index in range(first, first + count)]
     found: list[Candidate] = []
     for group in by_atoms([base.structure for base in bases]):
-        chosen = [bases[i] for i in group]
-        relaxed = settled(student, chosen, want.relax_steps)
+        relaxed = settled(student, [bases[i] for i in group], want.relax_steps)
         found += [Candidate(base.structure, base.group, "minimum") for base in relaxed]
         found += dynamics(student, relaxed, want)
         for base in relaxed:
             stream = np.random.default_rng([*base.stream, 2])
             changed = variants(base.structure, want.variants, base.stacked, stream)
             found += [Candidate(item.structure, base.group, item.kind) for item in changed]
-        hopping = [base for base in relaxed if base.stacked and base.stream[-1] < want.hops]
-        found += along_hops(student, hopping, want)
     return found
+
+
+def hopping(student: Potential, source: Source, stage: int, first: int, count: int, want: Active) -> list[Candidate]:
+    """Ends and images of sodium hops in `count` wide cells with few vacancies; cells that offer none give none."""
+    sampling = source.sampling.model_copy(update={"families": {"dilute": 1.0}})
+    streams = [(source.seed, stage, HOPPING, index) for index in range(first, first + count)]
+    bases = settled(student, [draw(sampling, stream) for stream in streams], want.relax_steps)
+    return along_hops(student, bases, want)
 
 
 def settled(student: Potential, bases: Sequence[Base], steps: int) -> list[Base]:
@@ -114,36 +126,41 @@ def _frames(run: Trajectory) -> list[Structure]:
 
 
 def along_hops(student: Potential, bases: Sequence[Base], want: Active) -> list[Candidate]:
-    """Moving images of one sodium vacancy hop in each cell that has any, a few steps into the band."""
-    pairs, homes = [], []
-    for base in bases:
-        ends = _hop_ends(base)
-        if ends is not None:
-            pairs.append(ends)
-            homes.append(base)
-    if not pairs:
+    """Relaxed ends and moving images of up to `HOPS_EACH` sodium hops in each cell, some steps into the band."""
+    found = [(base, ends) for base in bases for ends in _hop_ends(base)]
+    if not found:
         return []
-    settings = solve.NebSettings(max_steps=want.band_steps)
-    paths = solve.find_paths(pairs, student, want.images, climb=False, settings=settings)
-    return [
-        Candidate(image, base.group, "hop")
-        for base, path in zip(homes, paths, strict=True)
-        for image in path.images[:-1]
-    ]
+    settings = solve.RelaxSettings(max_steps=want.band_steps)
+    ends = solve.relax([s for _, pair in found for s in pair], student, "fixed", RELAX_FMAX_EV_PER_A, settings)
+    pairs = [(ends[2 * k].structure, ends[2 * k + 1].structure) for k in range(len(found))]
+    startable = [k for k, pair in enumerate(pairs) if _startable(pair, want.images)]
+    band = solve.NebSettings(max_steps=want.band_steps)
+    chosen = [pairs[k] for k in startable]
+    paths = solve.find_paths(chosen, student, want.images, climb=False, settings=band) if chosen else []
+    structures = [(found[k // 2][0], end.structure) for k, end in enumerate(ends)]
+    structures += [(found[k][0], s) for k, path in zip(startable, paths, strict=True) for s in path.images[1:-1]]
+    return [Candidate(structure, base.group, "hop") for base, structure in structures]
 
 
-def _hop_ends(base: Base) -> tuple[Structure, Structure] | None:
-    """Both ends of one drawn sodium hop; None where the cell has none that can be started."""
+def _hop_ends(base: Base) -> list[tuple[Structure, Structure]]:
+    """Both ends of drawn sodium hops that can be started; none where the cell has no slabs or no such hop."""
     try:
-        hops = [hop for hop in build.hops(base.structure) if base.structure.symbols[hop.ion] == SODIUM]
-        if not hops:
-            return None
-        hop = hops[int(np.random.default_rng([*base.stream, 4]).integers(len(hops)))]
-        initial, final = build.endpoints(base.structure, hop)
-        solve.first_guess(solve.Hop(initial, final), 3)
+        hops = build.hops(base.structure)
     except InputError:
-        return None
-    return initial, final
+        return []
+    hops = [hop for hop in hops if base.structure.symbols[hop.ion] == SODIUM]
+    order = np.random.default_rng([*base.stream, 4]).permutation(len(hops))
+    found = [build.endpoints(base.structure, hops[int(i)]) for i in order[: 3 * HOPS_EACH]]
+    return [ends for ends in found if _startable(ends, 3)][:HOPS_EACH]
+
+
+def _startable(ends: tuple[Structure, Structure], images: int) -> bool:
+    """Whether the two ends are different states with a way between them that keeps atoms apart."""
+    try:
+        solve.first_guess(solve.Hop(*ends), images)
+    except InputError:
+        return False
+    return True
 
 
 def judged(
@@ -159,9 +176,16 @@ def judged(
     else:
         labels, errors = _by_committee(found, student, source, want.keep)
     order = sorted(range(len(labels)), key=lambda i: -errors[i])
-    count = max(1, round(want.keep * len(found))) if found else 0
-    chosen = order[:count]
+    always = {i for i in order if _precious(labels[i])}
+    rest = [i for i in order if i not in always]
+    kept = always | set(rest[: round(want.keep * len(rest))])
+    chosen = [i for i in order if i in kept]
     return [labels[i] for i in chosen], [errors[i] for i in chosen]
+
+
+def _precious(label: Labelled) -> bool:
+    """Whether a label is kept however small its error."""
+    return label.origin in ALWAYS or label.sodium < EMPTY
 
 
 def _against_teacher(

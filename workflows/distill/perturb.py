@@ -8,6 +8,7 @@ import numpy as np
 
 from simkit import build
 from simkit.arrays import Floats
+from simkit.errors import InputError
 from simkit.structure import Structure
 
 SODIUM = 11
@@ -43,9 +44,19 @@ class Variant:
 
 def variants(structure: Structure, count: int, stacked: bool, generator: np.random.Generator) -> list[Variant]:
     """`count` copies, their kinds drawn; gliding and opening only where slabs are stacked."""
+    stacked = stacked and layered(structure)
     names, chances = list(KINDS), np.array(list(KINDS.values()))
     kinds = [names[i] for i in generator.choice(len(names), size=count, p=chances / chances.sum())]
     return [_variant(structure, kind, stacked, generator) for kind in kinds]
+
+
+def layered(structure: Structure) -> bool:
+    """Whether slabs are still to be told in the coordinates: a cell that collapsed has none to glide."""
+    try:
+        build.classify(structure)
+    except InputError:
+        return False
+    return True
 
 
 def _variant(structure: Structure, kind: str, stacked: bool, generator: np.random.Generator) -> Variant:

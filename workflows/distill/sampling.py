@@ -22,6 +22,15 @@ PHASE_WEIGHTS = (5.0, 5.0, 3.0, 2.0, 1.5, 1.5, 1.0)
 PAIRS = (("P2", 2, "O3", 3), ("P2", 2, "O3", 1), ("P2", 2, "P3", 3), ("P2", 2, "P3", 1), ("O3", 3, "P3", 3),
          ("P2", 2, "O1", 1), ("O2", 2, "O3", 1), ("P2", 4, "O3", 1))  # fmt: skip
 LATERALS = (("P3", 3, "O3", 3), ("O1", 1, "P3", 3), ("O1", 1, "O3", 3))
+DILUTE = (
+    ("O3", 1, (3, 3)),
+    ("O3", 3, (3, 3)),
+    ("O3", 1, (4, 3)),
+    ("P2", 2, (3, 3)),
+    ("P2", 2, (4, 2)),
+    ("P3", 3, (3, 2)),
+)
+"""Phase, galleries and in-plane repeats of the cells in which sodium hops are followed."""
 REPEATS = ((1, 1), (2, 1), (2, 2), (3, 1), (2, 3), build.ROOT3, build.orthogonal(1, 1), build.orthogonal(2, 1),
            build.orthogonal(3, 1), (3, 3))  # fmt: skip
 CONTENTS = (0.0, 0.0, 0.25, 1 / 3, 0.5, 2 / 3, 2 / 3, 0.75, 0.85, 1.0)
@@ -43,9 +52,9 @@ class Sampling(Section):
 
     metals       weight of each metal that slabs are made of
     dopants      weight of each metal that takes a part of a slab (`DOPANT_SHARE`), in half of the cells
-    families     weight of each kind of cell: bulk, intergrowth, lateral, spinel, tunnel, rock-salt
+    families     weight of each kind of cell: bulk, intergrowth, lateral, spinel, tunnel, rock-salt, dilute
     bases        cells drawn for the first round
-    smallest, largest  atoms of a cell; lateral and tunnel cells may hold `largest_joined`
+    smallest, largest  atoms of a cell; lateral, tunnel and dilute ones may hold `largest_joined`
     relax_steps  steps that the teacher relaxes each cell
     variants     rattled, strained, glided ... copies made of each relaxed cell
     force_limit_eV_per_A  structures with a larger force are left out
@@ -92,9 +101,9 @@ def draw(settings: Sampling, stream: Sequence[int]) -> Base:
         except InputError as error:
             refusal = str(error)
             continue
-        largest = settings.largest_joined if family in ("lateral", "tunnel") else settings.largest
+        largest = settings.largest_joined if family in ("lateral", "tunnel", "dilute") else settings.largest
         if settings.smallest <= len(structure) <= largest:
-            return Base(structure, group, family in ("bulk", "intergrowth"), tuple(stream))
+            return Base(structure, group, family in STACKED, tuple(stream))
         refusal = f"a cell of {len(structure)} atoms"
     raise InputError(f"no {family} cell in {TRIES} draws; the last was refused: {refusal}")
 
@@ -152,14 +161,14 @@ def _rock_salt(generator: np.random.Generator, settings: Sampling) -> tuple[str,
     return "rock-salt", model.structure
 
 
-FAMILIES: dict[str, Callable[[np.random.Generator, Sampling], tuple[str, Structure]]] = {
-    "bulk": _bulk,
-    "intergrowth": _intergrowth,
-    "lateral": _lateral,
-    "spinel": _spinel,
-    "tunnel": _tunnel,
-    "rock-salt": _rock_salt,
-}
+def _dilute(generator: np.random.Generator, settings: Sampling) -> tuple[str, Structure]:
+    """A wide cell of one phase with one or two vacancies in a full layer, or sodium enough to hop among."""
+    phase, gaps, wide = DILUTE[generator.integers(len(DILUTE))]
+    sites = gaps * wide[0] * wide[1]
+    few = 1.0 - float(generator.integers(1, 3)) / sites
+    content = few if phase != "P2" and generator.random() < 0.7 else float(generator.uniform(0.4, 0.9))
+    block = build.Block(phase, gaps, metals=_fractions(generator, settings), content=content)
+    return phase, build.bulk(block, wide, seed=_seed(generator), max_strain_percent=STRAIN_PERCENT).structure
 
 
 def _block(generator: np.random.Generator, phase: str, gaps: int, metals: dict[str, float]) -> build.Block:
@@ -201,3 +210,15 @@ def _normalised(weights: object) -> np.ndarray:
 
 def _seed(generator: np.random.Generator) -> int:
     return int(generator.integers(2**31))
+
+
+FAMILIES: dict[str, Callable[[np.random.Generator, Sampling], tuple[str, Structure]]] = {
+    "bulk": _bulk,
+    "intergrowth": _intergrowth,
+    "lateral": _lateral,
+    "spinel": _spinel,
+    "tunnel": _tunnel,
+    "rock-salt": _rock_salt,
+    "dilute": _dilute,
+}
+STACKED = ("bulk", "intergrowth", "dilute")

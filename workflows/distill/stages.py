@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from simkit.potential.base import Potential
-from simkit.workflows.distill.active import Active, candidates, dynamics, judged, settled, taught
+from simkit.workflows.distill.active import Active, Candidate, candidates, dynamics, hopping, judged, settled, taught
 from simkit.workflows.distill.dataset import Labelled, deduplicated
 from simkit.workflows.distill.labelling import Source, base_labels, kept_labels, key_of
 from simkit.workflows.distill.sampling import draw
@@ -20,6 +20,7 @@ HELD_OUT = 900
 """Number of the stage whose cells are never trained on; rounds count from 0."""
 HELD_OUT_TEMPERATURES_K = (300.0, 600.0, 900.0)
 Tell = Callable[[str], None]
+Explore = Callable[[Potential, Source, int, int, int, Active], list[Candidate]]
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,17 @@ def drawn_labels(source: Source, stage: int, bases: int, shelf: Shelf) -> list[L
 
 def active_labels(student: Potential, source: Source, stage: int, want: Active, shelf: Shelf) -> list[Labelled]:
     """Labels won in an active round, shard by shard: where the student went and was furthest from the teacher."""
-    facts = [*facts_of(source), want.model_dump(exclude={"cells"}), student.card.sha256, stage]
+    facts = [*facts_of(source), want.model_dump(exclude={"cells", "hops"}), student.card.sha256, stage]
 
-    def make(first: int, count: int) -> list[Labelled]:
-        went = candidates(student, source, stage, first, count, want)
+    def make(explore: Explore, first: int, count: int) -> list[Labelled]:
+        went = explore(student, source, stage, first, count, want)
         labels, apart = judged(went, student, source, want)
         if apart:
             shelf.tell(f"{shelf.name}: kept {len(labels)} of {len(went)}, {median(apart):.3f} eV/A apart (median)")
         return labels
 
-    return _shards(shelf, "shard", want.cells, facts, make)
+    found = _shards(shelf, "shard", want.cells, facts, partial(make, candidates))
+    return found + _shards(shelf, "hops", want.hops, facts, partial(make, hopping))
 
 
 def held_out_dynamics(student: Potential, source: Source, cells: int, want: Active, shelf: Shelf) -> list[Labelled]:
