@@ -22,10 +22,10 @@ def test_a_stream_of_numbers_names_one_cell():
 def test_every_family_gives_cells_of_its_own(family):
     sampling = SAMPLING.model_copy(update={"families": {family: 1.0}})
     base = draw(sampling, (3, 0, 1))
-    largest = SAMPLING.largest_joined if family in ("lateral", "tunnel") else SAMPLING.largest
+    largest = SAMPLING.largest_joined if family in ("lateral", "tunnel", "dilute") else SAMPLING.largest
     assert SAMPLING.smallest <= len(base.structure) <= largest
     assert set(base.structure.symbols) <= {"Na", "O", "Mg", "Cu", *METALS}
-    assert base.stacked == (family in ("bulk", "intergrowth"))
+    assert base.stacked == (family in ("bulk", "intergrowth", "dilute"))
 
 
 def test_draws_cover_phases_contents_and_dopants():

@@ -40,12 +40,12 @@ def source(seed=1):
     return labelling.Source(SAMPLING.model_copy(update={"force_limit_eV_per_A": 1e6}), potential.load("morse"), seed)
 
 
-def found(sizes):
+def found(sizes, origin="md300"):
     generator = np.random.default_rng(0)
     base = stages.draw(SAMPLING, (1, 0, 0)).structure
     return [
         active.Candidate(
-            base.take(range(n)).moved_to(base.positions[:n] + 0.05 * generator.normal(size=(n, 3))), "P2", "hop"
+            base.take(range(-n, 0)).moved_to(base.positions[-n:] + 0.05 * generator.normal(size=(n, 3))), "P2", origin
         )
         for n in sizes
     ]
@@ -59,6 +59,14 @@ def test_the_teacher_keeps_what_the_student_has_most_wrong():
     for label, error in zip(labels, errors, strict=True):
         rms = np.sqrt(np.mean(np.sum(label.forces**2, axis=1)))
         assert error == pytest.approx(0.5 * rms, rel=1e-6)  # a factor of 1.5 is wrong by half
+
+
+def test_hops_and_minima_are_kept_however_right_the_student_is():
+    for origin in active.ALWAYS:
+        labels, _ = active.judged(
+            found([6, 7, 8], origin), Slip(1.5), source(), ACTIVE.model_copy(update={"keep": 0.1})
+        )
+        assert sorted(len(label.structure) for label in labels) == [6, 7, 8]
 
 
 def test_one_model_cannot_judge_as_a_committee():
