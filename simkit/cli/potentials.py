@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +13,6 @@ import typer
 from simkit import config, io, potential
 from simkit.cli.distilling import distill_command
 from simkit.cli.doctor import FORCE_TOLERANCE_EV_PER_A, force_error
-from simkit.cli.shortcuts import write_json
 from simkit.errors import InputError
 from simkit.workflows import scorecard
 from simkit.workflows.common import Hooks
@@ -132,7 +133,7 @@ def compare(  # noqa: PLR0913 (one option each)
 def written(
     asked: Asked, subject: potential.Potential, other: potential.Potential | None, first: list[scorecard.Row]
 ) -> scorecard.Scorecard:
-    """The scorecard, computed, printed and saved as scorecard.json and scorecard.md."""
+    """The scorecard, computed, printed and saved as scorecard.json, scorecard.md, figures and scorecard.html."""
     settings: dict[str, Any] = {"quick": asked.quick, "md_ps": asked.md_ps, "both": asked.both}
     settings |= {"rows": asked.rows} if asked.rows else {}
     config_ = config.checked(scorecard.Config, settings)
@@ -144,11 +145,10 @@ def written(
     hooks = Hooks(keep=io.RunDirectory(cache, "scorecard").step)
     compared = scorecard.Compared(subject, other, labels)
     card = scorecard.run(config_, compared, hooks, lambda row: typer.echo(f"  {row} ...", err=True), first)
-    text = scorecard.markdown(card)
-    write_json(out / "scorecard.json", card.to_dict())
-    io.write_atomic(out / "scorecard.md", text.encode())
-    typer.echo(text)
-    typer.echo(f"saved: {(out / 'scorecard.md').resolve()}")
+    parity = scorecard.predicted(config_, compared, hooks)
+    page = scorecard.publish(card, subject.card, out, parity, shlex.join(["simkit", *sys.argv[1:]]))
+    typer.echo(scorecard.markdown(card))
+    typer.echo(f"saved: {page.resolve()}")
     return card
 
 

@@ -3,6 +3,8 @@
 from simkit.workflows.scorecard.answers import Answers, Line, Row, Verdict
 from simkit.workflows.scorecard.card import Scorecard, Subject
 from simkit.workflows.scorecard.config import ROWS, Config
+from simkit.workflows.scorecard.page import publish
+from simkit.workflows.scorecard.parity import Parity, predicted
 from simkit.workflows.scorecard.run import Compared, consistency, run
 from simkit.workflows.scorecard.table import markdown
 
@@ -12,11 +14,14 @@ __all__ = [
     "Compared",
     "Config",
     "Line",
+    "Parity",
     "Row",
     "Scorecard",
     "Subject",
     "Verdict",
     "consistency",
     "markdown",
+    "predicted",
+    "publish",
     "run",
 ]
