@@ -25,9 +25,9 @@ def all_cards() -> dict[str, Card]:
     found = {}
     for file in sorted(resources.files(FOLDER).iterdir(), key=lambda f: f.name):
         if file.name.endswith(".json"):
-            record = json.loads(file.read_text(encoding="utf-8"))
+            record = _record(file.read_text(encoding="utf-8"), file.name)
             if record.get("format") == MODEL:
-                found[f"simkit:{file.name.removesuffix('.json')}"] = from_record(record["card"], file.name)
+                found[f"simkit:{file.name.removesuffix('.json')}"] = from_record(record.get("card"), file.name)
         if file.name.endswith(".toml") and not file.name.endswith(RECIPE):
             card = parse(file.read_text(encoding="utf-8"), file.name)
             found[card.name] = card
@@ -51,8 +51,21 @@ def parse(text: str, name: str) -> Card:
     return from_record(values, name)
 
 
-def from_record(values: Mapping[str, object], name: str) -> Card:
-    """A card from plain data. Raises CorruptFileError on unknown or missing keys."""
+def _record(text: str, name: str) -> dict[str, object]:
+    """The table in a JSON text. Raises CorruptFileError when it holds none."""
+    try:
+        record = json.loads(text)
+    except ValueError as error:
+        raise CorruptFileError(f"model {name} is no JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise CorruptFileError(f"model {name} holds no table but a {type(record).__name__}.")
+    return record
+
+
+def from_record(values: object, name: str) -> Card:
+    """A card from plain data. Raises CorruptFileError when it is no table, on unknown and on missing keys."""
+    if not isinstance(values, Mapping):
+        raise CorruptFileError(f"card {name} is no table of keys.")
     known = {field.name for field in fields(Card)}
     if set(values) - known or not {"name", "kind", "summary"} <= set(values):
         raise CorruptFileError(

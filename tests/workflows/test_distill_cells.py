@@ -40,6 +40,8 @@ def test_draws_cover_phases_contents_and_dopants():
 def test_unknown_families_and_impossible_metals_are_refused_by_name():
     with pytest.raises(InputError, match="layer cake"):
         draw(SAMPLING.model_copy(update={"families": {"layer cake": 1.0}}), (1,))
+    with pytest.raises(ValueError, match="layer cake"):
+        Sampling(metals=METALS, families={"layer cake": 1.0})
     with pytest.raises(InputError, match="no spinel cell"):
         draw(Sampling(metals={"Mg": 1.0}, families={"spinel": 1.0}), (1,))
 

@@ -99,11 +99,17 @@ def test_finished_shards_are_read_and_stale_ones_made_anew(tmp_path):
         return labels()
 
     path = tmp_path / "round" / "shard.npz"
-    first, anew = labelling.kept_labels(path, "a", make)
-    again, twice = labelling.kept_labels(path, "a", make)
+    told = []
+    keep = labelling.Keep(path, "a", (dataset.Labelled,))
+    first, anew = labelling.kept(keep, make, told.append)
+    again, twice = labelling.kept(keep, make, told.append)
     assert (anew, twice, len(made)) == (True, False, 1) and dataset.checksum(first) == dataset.checksum(again)
-    labelling.kept_labels(path, "b", make)
-    assert len(made) == 2 and path.with_suffix(".stale").exists()
+    assert not told
+    for key in ("b", "c"):
+        labelling.kept(labelling.Keep(path, key, (dataset.Labelled,)), make, told.append)
+    assert len(made) == 3 and "belongs to other work" in told[0]
+    for number, key in ((1, "a"), (2, "b")):  # neither overwrites the other
+        dataset.read_labels(path.with_name(f"shard.npz.stale-{number}"), key)
 
 
 def test_structures_with_wild_forces_are_left_out():
@@ -126,7 +132,8 @@ def test_cells_are_relaxed_and_labelled_alike_each_time():
         potential.load("chgnet+d3", device="cpu"),
         4,
     )
-    first, again = (labelling.base_labels(from_teacher, 0, 0, 2) for _ in range(2))
+    bases = labelling.drawn(from_teacher, 0, 0, 2)
+    first, again = (labelling.base_labels(from_teacher, bases, print) for _ in range(2))
     assert dataset.checksum(first) == dataset.checksum(again)
     assert {"built", "relaxed"} < {item.origin for item in first}
     built = [item.energy_eV for item in first if item.origin == "built"]

@@ -7,11 +7,11 @@ import pytest
 
 from simkit import potential
 from simkit.errors import InputError
-from simkit.workflows.distill import active, dataset, labelling, stages
+from simkit.workflows.distill import active, dataset, labelling
 from simkit.workflows.distill.active import Active
 from simkit.workflows.distill.recipe import Recipe, read_recipe
 from simkit.workflows.distill.run import Given, distill
-from simkit.workflows.distill.sampling import Sampling
+from simkit.workflows.distill.sampling import Sampling, draw
 from simkit.workflows.distill.training import Training
 
 SAMPLING = Sampling(metals={"Mn": 1.0}, families={"bulk": 1.0}, bases=2, largest=16, relax_steps=2, variants=2)
@@ -42,7 +42,7 @@ def source(seed=1):
 
 def found(sizes, origin="md300"):
     generator = np.random.default_rng(0)
-    base = stages.draw(SAMPLING, (1, 0, 0)).structure
+    base = draw(SAMPLING, (1, 0, 0)).structure
     return [
         active.Candidate(
             base.take(range(-n, 0)).moved_to(base.positions[-n:] + 0.05 * generator.normal(size=(n, 3))), "P2", origin
@@ -98,7 +98,6 @@ def test_a_distillation_runs_through_and_is_not_done_twice(tmp_path):
     assert record["labels_sha256"] == dataset.checksum(made.labels) and record["members"][0]["seed"] == 3
 
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*.npz")}
-    made.run.lock.close()
     again = distill(RECIPE, tmp_path / "run", Given(), said.append)
     assert dataset.checksum(again.labels) == dataset.checksum(made.labels)
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*.npz")}
@@ -109,7 +108,9 @@ def test_a_distillation_runs_through_and_is_not_done_twice(tmp_path):
 def test_own_labels_train_a_model_and_tune_it(tmp_path):
     teacher = potential.load("chgnet+d3")
     origin = labelling.Source(SAMPLING.model_copy(update={"variants": 6}), teacher, 5)
-    dataset.write_extxyz(tmp_path / "dft.extxyz", labelling.base_labels(origin, 0, 0, 1))
+    dataset.write_extxyz(
+        tmp_path / "dft.extxyz", labelling.base_labels(origin, labelling.drawn(origin, 0, 0, 1), print)
+    )
     first = distill(RECIPE, tmp_path / "run", Given(data=tmp_path / "dft.extxyz"), lambda _: None)
     assert len(first.held_out) == 1 and len(first.labels) >= 5
     tuned = distill(

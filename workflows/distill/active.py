@@ -14,11 +14,11 @@ from simkit.config import Section
 from simkit.errors import InputError
 from simkit.potential.base import Evaluation, Potential
 from simkit.structure import Structure
-from simkit.trajectory import Trajectory
+from simkit.trajectory import FINISHED, Trajectory
 from simkit.workflows.distill.dataset import Labelled, labelled
 from simkit.workflows.distill.labelling import Source, by_atoms, within_limit
-from simkit.workflows.distill.perturb import variants
-from simkit.workflows.distill.sampling import Base, draw
+from simkit.workflows.distill.perturb import EMPTY, variants
+from simkit.workflows.distill.sampling import Base, Stratum, draw
 
 RELAX_FMAX_EV_PER_A = 0.03
 SODIUM = "Na"
@@ -26,8 +26,9 @@ HOPS_EACH = 2
 HOPPING = 7
 """Place in the stream of numbers that names a cell: keeps cells for hops apart from the others."""
 ALWAYS = ("minimum", "hop")
-EMPTY = 0.05
-"""Sodium content below which a host counts as empty."""
+
+
+Kelvin = Annotated[float, Field(gt=0)]
 
 
 class Active(Section):
@@ -48,7 +49,12 @@ class Active(Section):
 
     cells: Annotated[int, Field(ge=1)] = 60
     relax_steps: Annotated[int, Field(ge=1)] = 40
-    temperatures_K: Annotated[tuple[float, ...], Field(strict=False, min_length=1)] = (300.0, 600.0, 900.0, 1200.0)
+    temperatures_K: Annotated[tuple[Kelvin, ...], Field(strict=False, min_length=1)] = (
+        300.0,
+        600.0,
+        900.0,
+        1200.0,
+    )
     timestep_fs: Annotated[float, Field(gt=0)] = 1.5
     steps: Annotated[int, Field(ge=1)] = 300
     frames: Annotated[int, Field(ge=1)] = 3
@@ -74,9 +80,9 @@ def candidates(student: Potential, source: Source, stage: int, first: int, count
     bases = [draw(source.sampling, (source.seed, stage, index)) for index in range(first, first + count)]
     found: list[Candidate] = []
     for group in by_atoms([base.structure for base in bases]):
-        relaxed = settled(student, [bases[i] for i in group], want.relax_steps)
+        relaxed = relax_with_student(student, [bases[i] for i in group], want.relax_steps)
         found += [Candidate(base.structure, base.group, "minimum") for base in relaxed]
-        found += dynamics(student, relaxed, want)
+        found += dynamics(student, relaxed, want)[0]
         for base in relaxed:
             stream = np.random.default_rng([*base.stream, 2])
             changed = variants(base.structure, want.variants, base.stacked, stream)
@@ -86,21 +92,28 @@ def candidates(student: Potential, source: Source, stage: int, first: int, count
 
 def hopping(student: Potential, source: Source, stage: int, first: int, count: int, want: Active) -> list[Candidate]:
     """Ends and images of sodium hops in `count` wide cells with few vacancies; cells that offer none give none."""
-    sampling = source.sampling.model_copy(update={"families": {"dilute": 1.0}})
-    streams = [(source.seed, stage, HOPPING, index) for index in range(first, first + count)]
-    bases = settled(student, [draw(sampling, stream) for stream in streams], want.relax_steps)
+    bases = relax_with_student(student, hopping_cells(source, stage, first, count), want.relax_steps)
     return along_hops(student, bases, want)
 
 
-def settled(student: Potential, bases: Sequence[Base], steps: int) -> list[Base]:
+def hopping_cells(source: Source, stage: int, first: int, count: int) -> list[Base]:
+    """The wide cells with few vacancies of a round, as built."""
+    streams = [(source.seed, stage, HOPPING, index) for index in range(first, first + count)]
+    return [draw(source.sampling, stream, Stratum("dilute")) for stream in streams]
+
+
+def relax_with_student(student: Potential, bases: Sequence[Base], steps: int) -> list[Base]:
     """The cells as the student relaxes them, cell and all; what explodes is left where it last was sound."""
     settings = solve.RelaxSettings(max_steps=steps)
     outcomes = solve.relax([b.structure for b in bases], student, "free", RELAX_FMAX_EV_PER_A, settings)
     return [replace(base, structure=outcome.structure) for base, outcome in zip(bases, outcomes, strict=True)]
 
 
-def dynamics(student: Potential, bases: Sequence[Base], want: Active) -> list[Candidate]:
-    """Frames of molecular dynamics with the student at constant volume; origin "md300" at 300 K and so on."""
+def dynamics(student: Potential, bases: Sequence[Base], want: Active) -> tuple[list[Candidate], int]:
+    """Frames of molecular dynamics with the student at constant volume, and how many runs broke down.
+
+    The origin is "md300" at 300 K and so on.
+    """
     temperatures = [want.temperatures_K[base.stream[-1] % len(want.temperatures_K)] for base in bases]
     every = max(1, want.steps // want.frames)
     runs = solve.run_md(
@@ -113,16 +126,17 @@ def dynamics(student: Potential, bases: Sequence[Base], want: Active) -> list[Ca
         seed=[int(np.random.default_rng([*base.stream, 3]).integers(2**31)) for base in bases],
         settings=solve.MdSettings(every=every, friction_per_ps=10.0),
     )
-    return [
+    found = [
         Candidate(structure, base.group, f"md{temperature:.0f}")
         for base, temperature, run in zip(bases, temperatures, runs, strict=True)
-        for structure in _frames(run)
+        for structure in _frames(run, want.frames)
     ]
+    return found, sum(run.status != FINISHED for run in runs)
 
 
-def _frames(run: Trajectory) -> list[Structure]:
-    """All frames but the start."""
-    return [run[i] for i in range(len(run)) if run.time_fs[i] > 0]
+def _frames(run: Trajectory, most: int) -> list[Structure]:
+    """The first `most` frames after the start, without the end of a run that the frames do not divide evenly."""
+    return [run[i] for i in range(len(run)) if run.time_fs[i] > 0][:most]
 
 
 def along_hops(student: Potential, bases: Sequence[Base], want: Active) -> list[Candidate]:
@@ -191,7 +205,7 @@ def _precious(label: Labelled) -> bool:
 def _against_teacher(
     found: Sequence[Candidate], student: Potential, source: Source
 ) -> tuple[list[Labelled], list[float]]:
-    labels = taught(found, source)
+    labels = label_with_teacher(found, source)
     guesses = _answers(student, [label.structure for label in labels])
     return labels, [_rms(g.forces - label.forces) for g, label in zip(guesses, labels, strict=True)]
 
@@ -206,17 +220,21 @@ def _by_committee(
     order = sorted(range(len(found)), key=lambda i: -sizes[i])[: max(1, round(keep * len(found)))]
     labels, errors = [], []
     for index in order:
-        for label in taught([found[index]], source):
+        for label in label_with_teacher([found[index]], source):
             labels.append(label)
             errors.append(sizes[index])
     return labels, errors
 
 
-def taught(found: Sequence[Candidate], source: Source) -> list[Labelled]:
+def label_with_teacher(found: Sequence[Candidate], source: Source) -> list[Labelled]:
     """The teacher's labels of candidates, without those whose forces are above the limit of the recipe."""
+    return within_limit(teacher_labels(found, source), source.sampling.force_limit_eV_per_A)
+
+
+def teacher_labels(found: Sequence[Candidate], source: Source) -> list[Labelled]:
+    """The teacher's labels of all candidates, whatever they are."""
     answers = _answers(source.teacher, [item.structure for item in found])
-    labels = [labelled(i.structure, a, i.group, i.origin) for i, a in zip(found, answers, strict=True)]
-    return within_limit(labels, source.sampling.force_limit_eV_per_A)
+    return [labelled(i.structure, a, i.group, i.origin) for i, a in zip(found, answers, strict=True)]
 
 
 def _answers(potential: Potential, structures: Sequence[Structure]) -> list[Evaluation]:

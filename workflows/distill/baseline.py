@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simkit.elements import SYMBOLS
 from simkit.errors import InputError
 from simkit.kernels.neighbours import pairs_within
 from simkit.structure import Batch
@@ -27,8 +28,10 @@ class Baseline:
     neighbours: float
 
 
-def fit(labels: Sequence[Labelled], cutoff_A: float) -> Baseline:
+def fit(labels: Sequence[Labelled], cutoff_A: float, elements: Sequence[str] = ()) -> Baseline:
     """The baseline of labels; the same labels give the same numbers.
+
+    elements: further ones of the table; those in no label get the mean of the others' constants.
 
     The constants minimise sum (E/N - sum_z x_z e_z)^2 over energies per atom and fractions x_z; where compositions
     leave them undetermined they are as equal as possible. Raises InputError when every force is zero or no atom
@@ -47,7 +50,10 @@ def fit(labels: Sequence[Labelled], cutoff_A: float) -> Baseline:
             f"the labels have forces of {scale:g} eV/A and {neighbours:g} neighbours within {cutoff_A:g} A on average; "
             "a model needs both: add rattled or strained structures, or a larger cutoff_A."
         )
-    return Baseline({z: mean + float(e) for z, e in zip(numbers, apart, strict=True)}, scale, neighbours)
+    constants = {z: mean + float(e) for z, e in zip(numbers, apart, strict=True)}
+    others = float(np.mean(list(constants.values())))
+    table = sorted({*numbers, *(SYMBOLS.index(symbol) for symbol in elements)})
+    return Baseline({z: constants.get(z, others) for z in table}, scale, neighbours)
 
 
 def _pairs(label: Labelled, cutoff_A: float) -> int:

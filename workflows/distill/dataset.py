@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ ANIONS = (8, 9, 16)
 ENERGY_KEYS = ("REF_energy", "energy", "dft_energy")
 FORCE_KEYS = ("REF_forces", "forces", "force", "dft_forces")
 STRESS_KEYS = ("REF_stress", "stress", "dft_stress")
+VIRIAL_KEYS = ("REF_virial", "REF_virials", "virial", "virials", "dft_virial")
+"""Of the whole cell, eV: minus the volume times the stress."""
 SAME_FRACTION = 1e-3
 """Two structures are duplicates when their cells (A) and fractional coordinates agree to this grid."""
 
@@ -104,7 +106,8 @@ def write_extxyz(path: str | Path, labels: Sequence[Labelled]) -> None:
 
 
 def _frame(label: Labelled) -> io.Frame:
-    plain = Structure(label.structure.numbers, label.structure.positions, label.structure.cell)
+    given = label.structure
+    plain = Structure(given.numbers, given.positions, given.cell, given.periodic)
     words: dict[str, str | float] = {"REF_energy": label.energy_eV, "group": label.group, "origin": label.origin}
     if label.stress is not None:
         words["REF_stress"] = " ".join(repr(float(x)) for x in np.ravel(label.stress))
@@ -115,7 +118,8 @@ def read_extxyz(path: str | Path) -> list[Labelled]:
     """Labels from a user's extended XYZ file, as DFT programs and ASE write it.
 
     Energy, forces and stress (6 Voigt numbers xx yy zz yz xz xy, or 9) under the names in `ENERGY_KEYS`,
-    `FORCE_KEYS` and `STRESS_KEYS`; the words group and origin are kept. Raises InputError, naming the frame, where
+    `FORCE_KEYS` and `STRESS_KEYS`, or instead of the stress a virial under one of `VIRIAL_KEYS`; the words group and
+    origin are kept. Raises InputError, naming the frame, where
     energy or forces are missing or are no numbers.
     """
     return [_label(frame, f"{path}, frame {index}") for index, frame in enumerate(io.read_frames(path))]
@@ -128,14 +132,23 @@ def _label(frame: io.Frame, where: str) -> Labelled:
         raise InputError(f"{where} has no energy; give one of {', '.join(ENERGY_KEYS)} (eV) in the comment line.")
     if forces is None or forces.shape[1] != 3 or not np.isfinite(forces).all():
         raise InputError(f"{where} has no forces; give three finite columns named {', '.join(FORCE_KEYS)} (eV/A).")
-    text = next((frame.metadata[key] for key in STRESS_KEYS if key in frame.metadata), None)
-    answer = Evaluation(float(energy), forces, np.zeros((3, 3)) if text is None else _stress(str(text), where))
+    stress = _stress_of(frame, where)
+    answer = Evaluation(float(energy), forces, np.zeros((3, 3)) if stress is None else stress)
     label = labelled(
         frame.structure, answer, str(frame.metadata.get("group", "data")), str(frame.metadata.get("origin", "data"))
     )
-    if text is not None:
-        return label
-    return Labelled(label.structure, label.energy_eV, label.forces, None, label.group, label.origin, label.sodium)
+    return label if stress is not None else replace(label, stress=None)
+
+
+def _stress_of(frame: io.Frame, where: str) -> Floats | None:
+    """(3, 3) eV/A^3 of a frame, from its stress or else its virial; None where it has neither."""
+    for key in STRESS_KEYS:
+        if key in frame.metadata:
+            return _stress(str(frame.metadata[key]), where)
+    for key in VIRIAL_KEYS:
+        if key in frame.metadata:
+            return -_stress(str(frame.metadata[key]), where) / frame.structure.volume
+    return None
 
 
 def _stress(text: str, where: str) -> Floats:

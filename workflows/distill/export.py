@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from simkit.io.record import machine_name, versions
 from simkit.io.rundir import RunDirectory
 from simkit.potential.card import Card
 from simkit.workflows.distill.dataset import Labelled, checksum
+from simkit.workflows.distill.heldout import Dropped
 from simkit.workflows.distill.recipe import Recipe
 from simkit.workflows.distill.train import Trained
 from simkit.workflows.scorecard import Answers, errors
@@ -21,16 +22,19 @@ REACH = "Two steps of messages: nothing beyond {reach:.0f} A of an atom is seen;
 ERRORS = "Held-out cells, against {teacher}: {energy:.1f} meV/atom, {force:.0f} meV/A ({relative:.0f} % of the forces)"
 STRESS = ", {stress:.1f} meV/A^3"
 DYNAMICS = "; in dynamics at 300 to 900 K {dynamics:.0f} meV/A"
+LOST = "; {broken} of {replicas} runs broke down, {dropped} of {frames} frames were lost"
+OWN = "Learnt on the structures of {file} only; held out were {how}."
 INHERITED = "Its teacher: {limit}"
 
 
 @dataclass(frozen=True)
 class Member:
-    """One trained model, its seed, and its training."""
+    """One trained model, its seed, its training, and the epochs of the rounds it went on from."""
 
     model: Path
     seed: int
     trained: Trained
+    epochs_before: int
 
 
 @dataclass(frozen=True)
@@ -41,44 +45,67 @@ class Labels:
     held_out: Sequence[Labelled]
 
 
-def export(recipe: Recipe, members: Sequence[Member], labels: Labels, run: RunDirectory) -> list[Path]:
+@dataclass(frozen=True)
+class Origin:
+    """Whose answers the members learnt.
+
+    named    the teacher as `potential.load` takes it, or the user's file of labels and its SHA-256
+    teacher  its card; None where labels are the user's own
+    data, start_sha256  the user's file; hash of the weights that all began from
+    how      in what way held-out labels were chosen from the user's
+    dropped  what dynamics in held-out cells lost
+    """
+
+    named: str
+    teacher: Card | None
+    data: Path | None = None
+    start_sha256: str | None = None
+    how: str = ""
+    dropped: Dropped | None = None
+
+
+def export(recipe: Recipe, members: Sequence[Member], labels: Labels, origin: Origin, run: RunDirectory) -> list[Path]:
     """Write NAME.json and NAME.safetensors (NAME-2 ... for further members) and NAME.record.json; returns the JSONs."""
     paths, found = [], []
-    for index, member in enumerate(members):
-        name = recipe.name if index == 0 else f"{recipe.name}-{index + 1}"
+    names = [recipe.name if k == 0 else f"{recipe.name}-{k + 1}" for k in range(len(members))]
+    specs = tuple(f"simkit:{run.path / name}.json" for name in names) if len(names) > 1 else ()
+    for name, member in zip(names, members, strict=True):
         model = potential.load(f"simkit:{member.model}", device="cpu")
         answers = errors.measure(model, labels.held_out)
-        paths.append(potential.save_safe(model, run.path / name, card(recipe, name, model.card, answers)))
+        own = replace(card(recipe, name, model.card, answers, origin), committee=specs)
+        paths.append(potential.save_safe(model, run.path / name, own))
         found.append(answers.numbers.get(errors.OVERALL, {}))
-    run.write_json(f"{recipe.name}.record.json", record(recipe, members, labels, found))
+    run.write_json(f"{recipe.name}.record.json", record(recipe, members, labels, origin, found))
     return paths
 
 
-def card(recipe: Recipe, name: str, own: Card, answers: Answers) -> Card:
+def card(recipe: Recipe, name: str, own: Card, answers: Answers, origin: Origin) -> Card:
     """The card of a distilled model: what it is, how wrong it is, and what its teacher gets wrong."""
-    shape = recipe.training
-    summary = recipe.about or f"MACE ({shape.channels} scalar channels) distilled from {recipe.teacher}"
-    teacher = potential.card_of(recipe.teacher)
+    shape = f"MACE ({recipe.training.channels} scalar channels)"
+    taught = origin.teacher is not None
+    made = f"distilled from {origin.named}" if taught else f"trained on labels of {origin.named}"
+    begun = f", going on from weights of sha256 {origin.start_sha256}" if origin.start_sha256 else ""
+    file = origin.data.name if origin.data else ""
     return Card(
         name=name,
         kind="mace",
-        summary=summary,
+        summary=recipe.about or f"{shape} {made}",
         elements=own.elements,
         cutoff_A=own.cutoff_A,
         licence=recipe.licence,
-        source=f"trained by simkit with mace-torch on labels of {recipe.teacher}",
+        source=f"trained by simkit with mace-torch on labels of {origin.named}{begun}",
         limits=(
-            said(answers, recipe.teacher),
-            LEARNT,
+            error_sentence(answers, origin.named, origin.dropped),
+            LEARNT if taught else OWN.format(file=file, how=origin.how),
             REACH.format(reach=2.0 * (own.cutoff_A or 0.0)),
-            *(INHERITED.format(limit=limit) for limit in (teacher.limits if teacher else ())),
+            *(INHERITED.format(limit=limit) for limit in (origin.teacher.limits if origin.teacher else ())),
         ),
-        teacher=recipe.teacher,
+        teacher=origin.named if taught else "",
     )
 
 
-def said(answers: Answers, teacher: str) -> str:
-    """The errors on held-out cells in one sentence."""
+def error_sentence(answers: Answers, teacher: str, dropped: Dropped | None = None) -> str:
+    """The errors on held-out cells in one sentence, with what dynamics lost and what could not be measured."""
     whole = answers.numbers.get(errors.OVERALL)
     if whole is None:
         return f"Its errors against {teacher} are not known: {'; '.join(answers.problems.values())}"
@@ -91,11 +118,13 @@ def said(answers: Answers, teacher: str) -> str:
     if "stress rmse_meV_per_A3" in whole:
         words += STRESS.format(stress=whole["stress rmse_meV_per_A3"])
     dynamics = answers.numbers.get(errors.DYNAMICS)
-    return words + ("" if dynamics is None else DYNAMICS.format(dynamics=dynamics["force rmse_meV_per_A"])) + "."
+    words += "" if dynamics is None else DYNAMICS.format(dynamics=dynamics["force rmse_meV_per_A"])
+    words += "" if dropped is None else LOST.format(**asdict(dropped))
+    return "; ".join((words, *answers.problems.values())) + "."
 
 
 def record(
-    recipe: Recipe, members: Sequence[Member], labels: Labels, found: Sequence[Mapping[str, float]]
+    recipe: Recipe, members: Sequence[Member], labels: Labels, origin: Origin, found: Sequence[Mapping[str, float]]
 ) -> dict[str, Any]:
     """What is needed to make the same again, and what it took."""
     origins: dict[str, int] = {}
@@ -103,6 +132,11 @@ def record(
         origins[label.origin] = origins.get(label.origin, 0) + 1
     return {
         "recipe": recipe.model_dump(mode="json"),
+        "learnt_from": origin.named,
+        "data": str(origin.data or ""),
+        "start_sha256": origin.start_sha256 or "",
+        "held_out_chosen": origin.how,
+        "held_out_dynamics": None if origin.dropped is None else asdict(origin.dropped),
         "labels": len(labels.learnt),
         "atoms": sum(len(label.structure) for label in labels.learnt),
         "labels_sha256": checksum(labels.learnt),
@@ -113,6 +147,7 @@ def record(
             {
                 "seed": member.seed,
                 "epochs": member.trained.epochs,
+                "epochs_before": member.epochs_before,
                 "best_epoch": member.trained.best_epoch,
                 "wall_s": member.trained.wall_s,
                 "held_out": dict(errors_of),

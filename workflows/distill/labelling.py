@@ -7,19 +7,21 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from simkit import solve
 from simkit.errors import CorruptFileError
+from simkit.io import checkpoint
 from simkit.potential.base import Evaluation, Potential
 from simkit.structure import Structure
-from simkit.workflows.distill.dataset import Labelled, deduplicated, labelled, read_labels, write_labels
+from simkit.workflows.distill.dataset import Labelled, deduplicated, labelled
 from simkit.workflows.distill.perturb import variants
 from simkit.workflows.distill.sampling import Base, Sampling, draw
 
-EDITION = 2
+Value = TypeVar("Value")
+EDITION = 3
 """Raised with every change of what a stream of numbers draws, so that labels kept before are made anew."""
 ATOMS_AT_ONCE = 400
 FMAX_EV_PER_A = 0.02
@@ -39,17 +41,27 @@ def key_of(*facts: Any) -> str:
     return hashlib.sha256(json.dumps([EDITION, *facts], sort_keys=True, default=str).encode()).hexdigest()
 
 
-def base_labels(source: Source, stage: int, first: int, count: int) -> list[Labelled]:
-    """Labels of the cells `first` .. `first + count - 1` of a stage.
+def drawn(source: Source, stage: int, first: int, count: int) -> list[Base]:
+    """The cells `first` .. `first + count - 1` of a stage."""
+    return [draw(source.sampling, (source.seed, stage, index)) for index in range(first, first + count)]
+
+
+def base_labels(source: Source, bases: Sequence[Base], tell: Callable[[str], None]) -> list[Labelled]:
+    """Labels of drawn cells.
 
     Of each cell: as built, after `Sampling.relax_steps` steps of a free-cell relaxation with the teacher, and
-    `Sampling.variants` changed copies of that. Structures with a force above the limit and duplicates are left out.
+    `Sampling.variants` changed copies of that. Structures with a force above the limit are left out, which `tell`
+    says, and so are duplicates.
     """
-    bases = [draw(source.sampling, (source.seed, stage, index)) for index in range(first, first + count)]
-    kept: list[Labelled] = []
+    found: list[Labelled] = []
     for group in by_atoms([base.structure for base in bases]):
-        kept += _labels_of([bases[i] for i in group], source)
-    return within_limit(deduplicated(kept), source.sampling.force_limit_eV_per_A)
+        found += _labels_of([bases[i] for i in group], source)
+    found = deduplicated(found)
+    limit = source.sampling.force_limit_eV_per_A
+    kept = within_limit(found, limit)
+    if len(kept) < len(found):
+        tell(f"{len(found) - len(kept)} of {len(found)} labels left out: a force above {limit:g} eV/A, or no number")
+    return kept
 
 
 def _labels_of(bases: Sequence[Base], source: Source) -> list[Labelled]:
@@ -102,17 +114,35 @@ def by_atoms(structures: Sequence[Structure], most: int = ATOMS_AT_ONCE) -> list
     return groups
 
 
-def kept_labels(path: Path, key: str, make: Callable[[], list[Labelled]]) -> tuple[list[Labelled], bool]:
-    """Labels of a finished shard, or made and written now, and whether they were made.
+@dataclass(frozen=True)
+class Keep:
+    """A file of kept work: where, the key of what decides it, and the records in it."""
 
-    A shard of other settings or a damaged one is set aside as .stale and made anew.
+    path: Path
+    key: str
+    types: tuple[type, ...]
+
+
+def kept(keep: Keep, make: Callable[[], Value], tell: Callable[[str], None]) -> tuple[Value, bool]:
+    """What a finished shard holds, or what is made and written now, and whether it was made.
+
+    A shard of other settings or a damaged one is set aside as NAME.stale-N, which `tell` says, and made anew.
     """
+    path = keep.path
     if path.is_file():
         try:
-            return read_labels(path, key), False
-        except CorruptFileError:
-            path.rename(path.with_suffix(".stale"))
+            return checkpoint.load(path, keep.types, keep.key), False
+        except CorruptFileError as error:
+            tell(f"set aside as {set_aside(path).name} and made anew: {error}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    labels = make()
-    write_labels(path, labels, key)
-    return labels, True
+    value = make()
+    checkpoint.save(path, value, keep.key)
+    return value, True
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file or folder to NAME.stale-N, with the first N that is free; returns the new path."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.stale-{number}")).exists():
+        number += 1
+    return path.rename(aside)

@@ -10,6 +10,7 @@ from simkit import build
 from simkit.arrays import Floats
 from simkit.errors import InputError
 from simkit.structure import Structure
+from simkit.workflows.distill.dataset import sodium_content
 
 SODIUM = 11
 RATTLES_A = (0.03, 0.06, 0.1, 0.15)
@@ -29,9 +30,14 @@ ROOM_A = {8: 1.95, 11: 2.2}
 OPEN_A = 2.5
 """How far a gallery is pulled apart at most."""
 BARE = 0.5
-"""Share of the strained and opened copies that are not rattled besides: elastic constants are read there."""
+"""Share of the glided, opened, displaced and strained copies that are not rattled besides: stacking energies, adhesion,
+barriers and elastic constants are read there."""
 KINDS = {"rattled": 0.3, "strained": 0.22, "squeezed": 0.06, "glided": 0.18, "opened": 0.1, "displaced": 0.14}
 """Kinds of copies and their chances; without stacked slabs, or room for an ion, a rattled one takes the place."""
+EMPTY = 0.05
+"""Sodium content below which a host counts as empty."""
+OPENED_EMPTY = 0.35
+"""Chance of an opened copy of an empty host, against those of `KINDS`: it teaches what holds slabs together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +49,11 @@ class Variant:
 
 
 def variants(structure: Structure, count: int, stacked: bool, generator: np.random.Generator) -> list[Variant]:
-    """`count` copies, their kinds drawn; gliding and opening only where slabs are stacked."""
+    """`count` copies, their kinds drawn; gliding and opening only where slabs are stacked, opening likelier in a host
+    without ions."""
     stacked = stacked and layered(structure)
-    names, chances = list(KINDS), np.array(list(KINDS.values()))
+    likely = {**KINDS, "opened": OPENED_EMPTY} if sodium_content(structure) < EMPTY else KINDS
+    names, chances = list(likely), np.array(list(likely.values()))
     kinds = [names[i] for i in generator.choice(len(names), size=count, p=chances / chances.sum())]
     return [_variant(structure, kind, stacked, generator) for kind in kinds]
 
@@ -61,13 +69,13 @@ def layered(structure: Structure) -> bool:
 
 def _variant(structure: Structure, kind: str, stacked: bool, generator: np.random.Generator) -> Variant:
     if kind == "glided" and stacked:
-        return Variant(rattled(glided(structure, generator), generator), kind)
+        return Variant(_perhaps_rattled(glided(structure, generator), generator), kind)
     if kind == "opened" and stacked:
         return Variant(_perhaps_rattled(opened(structure, generator), generator), kind)
     if kind == "displaced":
         moved = displaced(structure, generator)
         if moved is not None:
-            return Variant(rattled(moved, generator), kind)
+            return Variant(_perhaps_rattled(moved, generator), kind)
     if kind == "squeezed":
         return Variant(squeezed(structure, generator), kind)
     if kind == "strained":
@@ -110,10 +118,13 @@ def glided(structure: Structure, generator: np.random.Generator) -> Structure:
 
 
 def opened(structure: Structure, generator: np.random.Generator) -> Structure:
-    """One gallery pulled apart along the layer normal; its ions stay half way."""
+    """One gallery pulled apart along the layer normal, its ions half way: any distance in an empty host, else
+    mostly a small one."""
     found = build.classify(structure)
     gallery = int(generator.integers(len(found.stack)))
-    return _lifted(structure, build.slide_weights(structure, gallery, found), OPEN_A * generator.random() ** 2)
+    share = generator.random()
+    height = OPEN_A * (share if sodium_content(structure) < EMPTY else share**2)
+    return _lifted(structure, build.slide_weights(structure, gallery, found), height)
 
 
 def _lifted(structure: Structure, weights: Floats, height_A: float) -> Structure:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from simkit.config import Section, checked, read_toml, with_overrides
-from simkit.potential.cards import RECIPE
+from simkit.errors import InputError
+from simkit.potential.cards import FOLDER, RECIPE
 from simkit.workflows.distill.active import Active
 from simkit.workflows.distill.sampling import Sampling
 from simkit.workflows.distill.training import Training
 
+DEFAULT = "chgnet+d3"
+"""The teacher of a recipe that names none."""
 Natural = Annotated[int, Field(ge=0)]
 
 
@@ -44,22 +47,48 @@ class Recipe(Section):
     round_epochs passes over the labels before each active round
     committee    models that are trained on the final labels, from seeds seed, seed + 1 ...
     held_out     cells that nothing is trained on; the errors on the card are those on them
-    sampling, active, training, polish  see `Sampling`, `Active`, `Training`, `Polish` (none where it is not given)
+    sampling, active, training, polish  see `Sampling` (needed with a teacher), `Active`, `Training`, `Polish`
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     about: str = ""
     licence: str = ""
-    teacher: str = "chgnet+d3"
+    teacher: str = DEFAULT
     seed: Natural
     rounds: Natural = 2
     round_epochs: Annotated[int, Field(ge=1)] = 6
     committee: Annotated[int, Field(ge=1, le=8)] = 1
     held_out: Annotated[int, Field(ge=1)] = 60
-    sampling: Sampling
+    sampling: Sampling | None = None
     active: Active = Active()
     training: Training = Training()
     polish: Polish | None = None
+
+    @field_validator("active")
+    @classmethod
+    def judges_exist(cls, active: Active, info: ValidationInfo) -> Active:
+        """Refuse a committee of one as a judge."""
+        if active.judge == "committee" and info.data.get("committee", 2) < 2:
+            raise ValueError("judge = 'committee' needs committee = 2 or more in the recipe; one model has no spread")
+        return active
+
+    @field_validator("training")
+    @classmethod
+    def shared_batches(cls, training: Training) -> Training:
+        """Refuse batches that the processes cannot share."""
+        if training.batch_size % training.processes:
+            raise ValueError(
+                f"batch_size = {training.batch_size} cannot be shared by {training.processes} processes; "
+                "choose a multiple"
+            )
+        return training
+
+    @property
+    def cells(self) -> Sampling:
+        """What is drawn. Raises InputError where the recipe has no [sampling]."""
+        if self.sampling is None:
+            raise InputError("the recipe has no [sampling]; it is needed to draw cells for a teacher, unless --data.")
+        return self.sampling
 
 
 def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -67,5 +96,31 @@ def read_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Raises InputError with one line per mistake.
     """
-    shipped = Path(str(resources.files("simkit.potentials"))) / f"{path}{RECIPE}"
-    return checked(Recipe, with_overrides(read_toml(shipped if shipped.is_file() else path), overrides))
+    shipped = Path(str(resources.files(FOLDER))) / f"{path}{RECIPE}"
+    given = shipped if shipped.is_file() else Path(path)
+    if not given.exists():
+        raise InputError(
+            f"no recipe {path}: there is no such file, and shipped are {', '.join(sorted(shipped_recipes()))}."
+        )
+    return checked(Recipe, with_overrides(read_toml(given), overrides))
+
+
+def shipped_recipes() -> dict[str, dict[str, Any]]:
+    """The content of every shipped recipe by its name."""
+    folder = Path(str(resources.files(FOLDER)))
+    return {path.name.removesuffix(RECIPE): read_toml(path) for path in sorted(folder.glob(f"*{RECIPE}"))}
+
+
+def own_words(recipe: Recipe, teacher: str, tell: Callable[[str], None]) -> Recipe:
+    """The recipe without what a shipped one says about a model of another teacher; `tell` names what was blanked.
+
+    teacher: the one in force, "" where labels are the user's own.
+    """
+    blank = {}
+    for name in ("about", "licence"):
+        words = getattr(recipe, name)
+        teachers = {item.get("teacher", DEFAULT) for item in shipped_recipes().values() if item.get(name) == words}
+        if words and teachers and teacher not in teachers:
+            blank[name] = ""
+            tell(f"{name} of the shipped recipe is left out: it was written for {', '.join(sorted(teachers))}")
+    return recipe.model_copy(update=blank)

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import tomli_w
 
 from simkit import potential
+from simkit.elements import SYMBOLS
 from simkit.errors import InputError
 from simkit.io.rundir import LOCK_FILE, Lock, RunDirectory
-from simkit.potential.base import Potential
-from simkit.workflows.distill.dataset import Labelled, checksum, deduplicated, read_extxyz, write_extxyz
-from simkit.workflows.distill.export import Labels, Member, export
-from simkit.workflows.distill.labelling import Source, key_of
-from simkit.workflows.distill.recipe import Recipe
-from simkit.workflows.distill.stages import HELD_OUT, Shelf, Tell, active_labels, drawn_labels, held_out_dynamics
-from simkit.workflows.distill.train import Trained, train
+from simkit.potential.base import Potential, check_elements
+from simkit.workflows.distill.dataset import Labelled, deduplicated, fingerprint, read_extxyz, write_extxyz
+from simkit.workflows.distill.export import Labels, Member, Origin, export
+from simkit.workflows.distill.heldout import Dropped, held_out_cells
+from simkit.workflows.distill.labelling import Source, set_aside
+from simkit.workflows.distill.recipe import Recipe, own_words
+from simkit.workflows.distill.stages import (
+    LabelStore,
+    Tell,
+    active_labels,
+    drawn_labels,
+    held_out_dynamics,
+    held_out_labels,
+    training_cells,
+)
+from simkit.workflows.distill.starting import like, starting_model
+from simkit.workflows.distill.train import Trained, differences, request_of, train
 from simkit.workflows.distill.training import Training
 
 ROUND_DECAY = 0.1
@@ -57,57 +70,92 @@ def distill(recipe: Recipe, out: str | Path, given: Given, tell: Tell, teacher: 
 
     given.data trains on the user's own labels instead of a teacher's, without active rounds; given.start goes on from
     an existing model. teacher replaces the one the recipe names (an ASE calculator through `potential.from_ase`).
-    Every stage keeps what it made: a call that is interrupted and repeated does the missing rest. Raises InputError
-    when `out` holds another recipe, and what the stages raise.
+    Every stage keeps what it made: a call that is interrupted and repeated does the missing rest, and what was made
+    with other settings is set aside. Raises InputError when another process works in `out`, and what the stages raise.
     """
-    facts = {"data": "" if given.data is None else checksum(read_extxyz(given.data)), "start": str(given.start or "")}
-    run = opened(Path(out), recipe, facts)
-    work = Work(recipe, given, run, tell)
+    run = opened(Path(out))
+    try:
+        return _distilled(Work(recipe, given, run, tell), teacher)
+    finally:
+        if run.lock is not None:
+            run.lock.close()
+
+
+def _distilled(work: Work, teacher: Potential | None) -> Made:
+    given, run = work.given, work.run
+    spec = "" if given.data else work.recipe.teacher if teacher is None else teacher.card.name
+    work = replace(work, recipe=own_words(work.recipe, spec, work.tell))
+    run.write_bytes("recipe.toml", tomli_w.dumps(work.recipe.model_dump(mode="json", exclude_none=True)).encode())
+    if given.start is not None and work.recipe.committee > 1:
+        work.tell("all members go on from one model: their spread says less than that of models begun apart")
     if given.data is not None:
-        labels, held_out = own_labels(work)
-        trained = members(work, labels, given.start)
+        labels, held_out, how = own_labels(work)
+        trained, dropped = members(work, labels, [given.start] * work.recipe.committee), None
+        spec, card = f"{given.data.name} (sha256 {file_hash(given.data)})", None
     else:
-        labels, held_out, trained = taught_models(work, teacher or potential.load(recipe.teacher))
+        teacher = teacher or potential.load(work.recipe.teacher)
+        labels, held_out, trained, dropped = taught_models(work, teacher)
+        how, card = "", potential.card_of(spec) or teacher.card
     write_extxyz(run.path / "held-out.extxyz", held_out)
-    own = [Member(item.model_path, recipe.seed + k, item) for k, item in enumerate(trained)]
-    paths = export(recipe, own, Labels(labels, held_out), run)
+    origin = Origin(spec, card, given.data, given.start and model_hash(given.start), how, dropped)
+    before = 0 if given.data else work.recipe.rounds * work.recipe.round_epochs
+    seed, judging = work.recipe.seed, judges(work.recipe)
+    own = [Member(t.model_path, seed + k, t, before if k < judging else 0) for k, t in enumerate(trained)]
+    paths = export(work.recipe, own, Labels(labels, held_out), origin, run)
     run.log("distilled", labels=len(labels), held_out=len(held_out), models=[str(path) for path in paths])
     return Made(tuple(paths), tuple(labels), tuple(held_out), run)
 
 
-def opened(out: Path, recipe: Recipe, facts: dict[str, str]) -> RunDirectory:
-    """The folder of a distillation, locked, with the resolved recipe written.
+def model_hash(start: Path) -> str:
+    """SHA-256 of the weights of a model to start from."""
+    return str(potential.load(f"simkit:{starting_model(start)}", device="cpu").card.sha256)
 
-    A recipe may change between calls: each shard of labels and each training knows its own settings. Raises
-    InputError when another process works there.
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def opened(out: Path) -> RunDirectory:
+    """The folder of a distillation, locked.
+
+    What is given and what the recipe says may change between calls: each shard of labels and each training knows
+    its own settings. Raises InputError when another process works there, or a model there could not be named.
     """
+    if set(",?") & set(str(out)):
+        raise InputError(f"--out {out} holds a comma or a question mark, which mean something in names of potentials.")
     out.mkdir(parents=True, exist_ok=True)
     try:
-        run = RunDirectory(out, key_of(facts), Lock(out / LOCK_FILE))
+        return RunDirectory(out, "", Lock(out / LOCK_FILE))
     except BlockingIOError as error:
         raise InputError(f"another process is working in {out}; wait for it, or choose another folder.") from error
-    run.write_bytes("recipe.toml", tomli_w.dumps(recipe.model_dump(mode="json")).encode())
-    return run
 
 
-def taught_models(work: Work, teacher: Potential) -> tuple[list[Labelled], list[Labelled], list[Trained]]:
-    """Labels, held-out labels and trained members of a recipe with a teacher."""
+def taught_models(work: Work, teacher: Potential) -> tuple[list[Labelled], list[Labelled], list[Trained], Dropped]:
+    """Labels, held-out labels and trained members of a recipe with a teacher, and what held-out dynamics lost.
+
+    Raises InputError when the teacher does not know an element of the recipe.
+    """
     recipe, folder = work.recipe, work.run.path / "labels"
-    source = Source(recipe.sampling, teacher, recipe.seed)
-    labels = drawn_labels(source, 0, recipe.sampling.bases, Shelf(folder / "round-0", "first labels", work.tell))
-    start = work.given.start
+    source = Source(recipe.cells, teacher, recipe.seed)
+    check_elements([SYMBOLS.index(symbol) for symbol in recipe.cells.elements], teacher.card)
+    labels = drawn_labels(source, 0, recipe.cells.bases, LabelStore(folder / "round-0", "first labels", work.tell))
+    starts = [work.given.start] * recipe.committee
     for number in range(1, recipe.rounds + 1):
-        students = [learn(work, labels, number, k, start) for k in range(judges(recipe))]
-        start = students[0].model_path
-        student = together([item.model_path for item in students])
-        shelf = Shelf(folder / f"round-{number}", f"round {number}", work.tell)
-        labels = deduplicated(labels + active_labels(student, source, number, recipe.active, shelf))
-    trained = members(work, labels, start)
-    shelf = Shelf(folder / "held-out", "held out", work.tell)
-    held_out = drawn_labels(source, HELD_OUT, recipe.held_out, shelf)
-    student = together([trained[0].model_path])
-    held_out += held_out_dynamics(student, source, recipe.held_out, recipe.active, shelf)
-    return labels, deduplicated(held_out), trained
+        students = [learn(work, labels, number, k, starts[k]) for k in range(judges(recipe))]
+        starts[: len(students)] = [item.model_path for item in students]
+        student = together([item.model_path for item in students], recipe)
+        store = LabelStore(folder / f"round-{number}", f"round {number}", work.tell)
+        labels = deduplicated(labels + active_labels(student, source, number, recipe.active, store))
+    trained = members(work, labels, starts)
+    stages = [(0, recipe.cells.bases)] + [(number, recipe.active.cells) for number in range(1, recipe.rounds + 1)]
+    bases = held_out_cells(source, recipe.held_out, training_cells(source, stages, recipe.active.hops))
+    store = LabelStore(folder / "held-out", "held out", work.tell)
+    held_out = held_out_labels(source, bases, store)
+    moved = held_out_dynamics(together([trained[0].model_path], recipe), source, bases, recipe.active, store)
+    learnt = {fingerprint(label.structure) for label in labels}
+    apart = [label for label in deduplicated(held_out + moved.labels) if fingerprint(label.structure) not in learnt]
+    return labels, apart, trained, moved.dropped
 
 
 def judges(recipe: Recipe) -> int:
@@ -117,25 +165,32 @@ def judges(recipe: Recipe) -> int:
 
 def learn(work: Work, labels: Sequence[Labelled], number: int, member: int, start: Path | None) -> Trained:
     """The training of one member before active round `number`."""
-    final = work.recipe.training.learning_rate * ROUND_DECAY
-    change = {"epochs": work.recipe.round_epochs, "final_learning_rate": final}
-    settings = work.recipe.training.model_copy(update=change)
+    settings = begun(work.recipe.training, start).model_copy(update={"epochs": work.recipe.round_epochs})
+    settings = settings.model_copy(update={"final_learning_rate": settings.learning_rate * ROUND_DECAY})
     return _train(work, labels, settings, f"round-{number - 1}-{member}", member, start)
 
 
-def members(work: Work, labels: Sequence[Labelled], start: Path | None) -> list[Trained]:
-    """The final training of every member; the first goes on from the last round, the others begin anew."""
-    starts = [start] + [work.given.start] * (work.recipe.committee - 1)
+def members(work: Work, labels: Sequence[Labelled], starts: Sequence[Path | None]) -> list[Trained]:
+    """The final training of every member, each from its own start; those without one begin anew."""
     return [_member(work, labels, k, beginning) for k, beginning in enumerate(starts)]
 
 
 def _member(work: Work, labels: Sequence[Labelled], member: int, start: Path | None) -> Trained:
     recipe = work.recipe
-    trained = _train(work, labels, recipe.training, f"final-{member}", member, start)
+    trained = _train(work, labels, begun(recipe.training, start), f"final-{member}", member, start)
     if recipe.polish is None:
         return trained
     settings = recipe.training.model_copy(update=recipe.polish.model_dump())
     return _train(work, labels, settings, f"polish-{member}", member, trained.model_path)
+
+
+def begun(settings: Training, start: Path | None) -> Training:
+    """The settings, with the lower rate of a restart where there is a model to go on from."""
+    if start is None:
+        return settings
+    rate = min(settings.learning_rate, settings.restart_learning_rate)
+    final = min(settings.final_learning_rate, rate)
+    return settings.model_copy(update={"learning_rate": rate, "final_learning_rate": final})
 
 
 def _train(
@@ -145,24 +200,47 @@ def _train(
         numbers = ", ".join(f"{key} {value:.4g}" for key, value in facts.items() if isinstance(value, float))
         work.tell(f"{name}: epoch {epoch + 1} of {settings.epochs}: {numbers}")
 
-    seed = work.recipe.seed + member
-    return train(labels, settings, seed, work.run.path / "models" / name, start, observe)
+    seed, folder = work.recipe.seed + member, work.run.path / "models" / name
+    if start is not None:
+        settings = like(settings, start)
+    if work.given.data is None:
+        settings = settings.model_copy(update={"elements": work.recipe.cells.elements})
+    model = None if start is None else starting_model(start)
+    changed = differences(folder, request_of(labels, settings, seed, model))
+    if changed:
+        work.tell(f"{name}: set aside as {set_aside(folder).name}, made with other {', '.join(changed)}")
+    return train(labels, settings, seed, folder, start, observe)
 
 
-def together(models: Sequence[Path]) -> Potential:
-    """One model, or several as a committee."""
+def together(models: Sequence[Path], recipe: Recipe) -> Potential:
+    """One model, or several as a committee, on the CPU unless the recipe trains on a GPU."""
+    device = recipe.training.device
     if len(models) == 1:
-        return potential.load(f"simkit:{models[0]}")
-    return potential.load("committee:" + ",".join(f"simkit:{path}" for path in models))
+        return potential.load(f"simkit:{models[0]}", device=device)
+    return potential.load("committee:" + ",".join(f"simkit:{path}" for path in models), device=device)
 
 
-def own_labels(work: Work) -> tuple[list[Labelled], list[Labelled]]:
-    """The user's labels, and every n-th of them held out, as many as `held_out` of the recipe but at most a fifth."""
+def own_labels(work: Work) -> tuple[list[Labelled], list[Labelled], str]:
+    """The user's labels, those held out, and how these were chosen.
+
+    At most `held_out` of the recipe and at most a fifth: whole groups of one composition and number of atoms, drawn
+    with the seed, so that no sibling of a held-out structure is learnt; where no group is small enough, the last
+    structures of the file in one block. Raises InputError for fewer than 5 different structures.
+    """
     labels = deduplicated(read_extxyz(work.given.data or Path()))
     count = min(work.recipe.held_out, len(labels) // 5)
     if count == 0:
         raise InputError(f"{work.given.data} holds {len(labels)} different structures; at least 5 are needed.")
-    stride = len(labels) // count
-    chosen = set(range(0, stride * count, stride))
+    groups: dict[bytes, list[int]] = {}
+    for index, label in enumerate(labels):
+        groups.setdefault(np.sort(label.structure.numbers).tobytes(), []).append(index)
+    chosen: set[int] = set()
+    names = sorted(groups)
+    for k in np.random.default_rng(work.recipe.seed).permutation(len(names)):
+        if len(chosen) + len(groups[names[k]]) <= count:
+            chosen.update(groups[names[k]])
+    how = "whole compositions, none of them learnt"
+    if not chosen:
+        chosen, how = set(range(len(labels) - count, len(labels))), "the last structures of the file, in one block"
     held_out = [label for i, label in enumerate(labels) if i in chosen]
-    return [label for i, label in enumerate(labels) if i not in chosen], held_out
+    return [label for i, label in enumerate(labels) if i not in chosen], held_out, how

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from simkit import build
+from simkit.build.valence import RADII_A
 from simkit.config import Section
 from simkit.errors import InputError
 from simkit.structure import Structure
@@ -16,11 +18,12 @@ from simkit.structure import Structure
 PHASES = {"P2": 2, "O3": 3, "P3": 3, "O2": 2, "O1": 1, "OP4": 4, "OP2": 2}
 """Galleries of the smallest period of each phase."""
 FAMILY_WEIGHTS = {
-    "bulk": 0.67, "intergrowth": 0.22, "lateral": 0.01, "spinel": 0.04, "tunnel": 0.04, "rock-salt": 0.02
+    "bulk": 0.66, "intergrowth": 0.22, "lateral": 0.02, "spinel": 0.04, "tunnel": 0.04, "rock-salt": 0.02
 }  # fmt: skip
 PHASE_WEIGHTS = (5.0, 5.0, 3.0, 2.0, 1.5, 1.5, 1.0)
 PAIRS = (("P2", 2, "O3", 3), ("P2", 2, "O3", 1), ("P2", 2, "P3", 3), ("P2", 2, "P3", 1), ("O3", 3, "P3", 3),
-         ("P2", 2, "O1", 1), ("O2", 2, "O3", 1), ("P2", 4, "O3", 1))  # fmt: skip
+         ("P2", 2, "O1", 1), ("O2", 2, "O3", 1), ("P2", 4, "O3", 1),
+         ("O1", 1, "O3", 3), ("O1", 1, "P3", 3), ("OP4", 4, "P2", 2))  # fmt: skip
 LATERALS = (("P3", 3, "O3", 3), ("O1", 1, "P3", 3), ("O1", 1, "O3", 3))
 DILUTE = (
     ("O3", 1, (3, 3)),
@@ -35,6 +38,8 @@ REPEATS = ((1, 1), (2, 1), (2, 2), (3, 1), (2, 3), build.ROOT3, build.orthogonal
            build.orthogonal(3, 1), (3, 3))  # fmt: skip
 CONTENTS = (0.0, 0.0, 0.25, 1 / 3, 0.5, 2 / 3, 2 / 3, 0.75, 0.85, 1.0)
 """Sodium contents drawn by name in most cells: charged hosts, the common orders and full layers."""
+NEARLY = 0.15
+"""Share of the layered cells whose galleries are one ion from empty or one vacancy from full."""
 METALS_AT_MOST = 4
 DOPANT_SHARE = (0.05, 0.35)
 DOPED = 0.5
@@ -45,6 +50,27 @@ DIRICHLET = 1.5
 TRIES = 400
 STRAIN_PERCENT = 20.0
 """Misfit allowed in these cells; they are there to teach what strain costs."""
+
+
+Weights = dict[str, Annotated[float, Field(ge=0)]]
+
+
+def _of(weights: dict[str, float], known: Collection[str], all_zero: bool) -> dict[str, float]:
+    """Weights whose names are known and, unless they may, not all zero."""
+    unknown = sorted(set(weights) - set(known))
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)} unknown; allowed are {', '.join(sorted(known))}")
+    if not all_zero and not any(weights.values()):
+        raise ValueError("at least one weight above 0 is wanted")
+    return weights
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """A family of cells, and for bulk ones a phase."""
+
+    family: str
+    phase: str = ""
 
 
 class Sampling(Section):
@@ -60,58 +86,85 @@ class Sampling(Section):
     force_limit_eV_per_A  structures with a larger force are left out
     """
 
-    metals: dict[str, float]
-    dopants: dict[str, float] = Field(default_factory=dict)
-    families: dict[str, float] = Field(default_factory=lambda: dict(FAMILY_WEIGHTS))
-    bases: int = 500
-    smallest: int = 8
-    largest: int = 72
-    largest_joined: int = 340
-    relax_steps: int = 6
-    variants: int = 4
-    force_limit_eV_per_A: float = 15.0
+    metals: Weights
+    dopants: Weights = Field(default_factory=dict)
+    families: Weights = Field(default_factory=lambda: dict(FAMILY_WEIGHTS))
+    bases: Annotated[int, Field(ge=1)] = 500
+    smallest: Annotated[int, Field(ge=1)] = 8
+    largest: Annotated[int, Field(ge=1)] = 72
+    largest_joined: Annotated[int, Field(ge=1)] = 340
+    relax_steps: Annotated[int, Field(ge=1)] = 6
+    variants: Annotated[int, Field(ge=0)] = 4
+    force_limit_eV_per_A: Annotated[float, Field(gt=0)] = 15.0
+
+    @field_validator("metals", "dopants")
+    @classmethod
+    def known_metals(cls, weights: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        """Refuse metals that no slab takes, and metals of no weight at all."""
+        return _of(weights, RADII_A, all_zero=info.field_name == "dopants")
+
+    @field_validator("families")
+    @classmethod
+    def known_families(cls, weights: dict[str, float]) -> dict[str, float]:
+        """Refuse families that nobody draws, and families of no weight at all."""
+        return _of(weights, FAMILIES, all_zero=False)
+
+    @model_validator(mode="after")
+    def room(self) -> Self:
+        """Refuse bounds without any number of atoms between them."""
+        if self.smallest > self.largest:
+            raise ValueError(f"smallest = {self.smallest} is above largest = {self.largest}; exchange them")
+        return self
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """All elements that cells may hold: sodium, oxygen, metals and dopants of a weight above 0."""
+        return tuple(sorted({"Na", "O", *_positive(self.metals), *_positive(self.dopants)}))
 
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """A cell as built: its phase or phases, whether its slabs can glide, and the seed of everything done to it."""
+    """A cell as built: its phase or phases, whether its slabs can glide, the seed of everything done to it, and
+    whether it is a wide one of few vacancies, in which hops are followed."""
 
     structure: Structure
     group: str
     stacked: bool
     stream: tuple[int, ...]
+    wide: bool = False
 
 
-def draw(settings: Sampling, stream: Sequence[int]) -> Base:
+def draw(settings: Sampling, stream: Sequence[int], only: Stratum | None = None) -> Base:
     """The cell that a stream of numbers (seed, round, index) names; draws that no builder accepts are drawn again.
 
+    only: the family, and for bulk cells the phase, that the cell is to have. The order of tables does not matter.
     Raises InputError when `TRIES` draws in a row are refused (metals without any common valence, for example).
     """
     generator = np.random.default_rng(list(stream))
-    names = list(settings.families)
-    unknown = sorted(set(names) - set(FAMILIES))
+    weights = _positive(settings.families)
+    unknown = sorted(set(weights) - set(FAMILIES))
     if unknown:
         raise InputError(f"families of sampling: {', '.join(unknown)} unknown; allowed are {', '.join(FAMILIES)}.")
-    weights = _normalised(settings.families.values())
+    drawn = list(weights)[generator.choice(len(weights), p=_normalised(weights.values()))]
+    family, phase = (drawn, "") if only is None else (only.family, only.phase)
+    largest = settings.largest_joined if family in ("lateral", "tunnel", "dilute") else settings.largest
     refusal = ""
-    family = names[generator.choice(len(names), p=weights)]
     for _ in range(TRIES):
         try:
-            group, structure = FAMILIES[family](generator, settings)
+            group, structure = _bulk(generator, settings, phase) if phase else FAMILIES[family](generator, settings)
         except InputError as error:
             refusal = str(error)
             continue
-        largest = settings.largest_joined if family in ("lateral", "tunnel", "dilute") else settings.largest
         if settings.smallest <= len(structure) <= largest:
-            return Base(structure, group, family in STACKED, tuple(stream))
+            return Base(structure, group, family in STACKED, tuple(stream), family == "dilute")
         refusal = f"a cell of {len(structure)} atoms"
-    raise InputError(f"no {family} cell in {TRIES} draws; the last was refused: {refusal}")
+    raise InputError(f"no {phase or family} cell in {TRIES} draws; the last was refused: {refusal}")
 
 
-def _bulk(generator: np.random.Generator, settings: Sampling) -> tuple[str, Structure]:
-    phase = list(PHASES)[generator.choice(len(PHASES), p=_normalised(PHASE_WEIGHTS))]
-    block = _block(generator, phase, PHASES[phase], _fractions(generator, settings))
+def _bulk(generator: np.random.Generator, settings: Sampling, phase: str = "") -> tuple[str, Structure]:
+    phase = phase or list(PHASES)[generator.choice(len(PHASES), p=_normalised(PHASE_WEIGHTS))]
     repeats = REPEATS[generator.integers(len(REPEATS))]
+    block = _block(generator, phase, PHASES[phase], _fractions(generator, settings), _cells(repeats))
     model = build.bulk(block, repeats, seed=_seed(generator), max_strain_percent=STRAIN_PERCENT)
     return phase, model.structure
 
@@ -120,8 +173,9 @@ def _intergrowth(generator: np.random.Generator, settings: Sampling) -> tuple[st
     left, m, right, n = PAIRS[generator.integers(len(PAIRS))]
     fractions = _fractions(generator, settings)
     other = fractions if generator.random() < 0.5 else _fractions(generator, settings)
-    blocks = [_block(generator, left, m, fractions), _block(generator, right, n, other)]
     repeats = REPEATS[generator.integers(len(REPEATS))]
+    cells = _cells(repeats)
+    blocks = [_block(generator, left, m, fractions, cells), _block(generator, right, n, other, cells)]
     model = build.intergrowth(blocks, repeats, seed=_seed(generator), max_strain_percent=STRAIN_PERCENT)
     return f"{left}+{right}", model.structure
 
@@ -171,9 +225,23 @@ def _dilute(generator: np.random.Generator, settings: Sampling) -> tuple[str, St
     return phase, build.bulk(block, wide, seed=_seed(generator), max_strain_percent=STRAIN_PERCENT).structure
 
 
-def _block(generator: np.random.Generator, phase: str, gaps: int, metals: dict[str, float]) -> build.Block:
-    """A phase with a drawn sodium content; prismatic galleries sometimes with both kinds of site filled."""
+def _cells(repeats: Sequence) -> int:
+    """Primitive cells in the plane of one supercell."""
+    matrix = np.diag(repeats) if np.ndim(repeats) == 1 else np.asarray(repeats)
+    return abs(round(float(np.linalg.det(matrix))))
+
+
+def _block(
+    generator: np.random.Generator, phase: str, gaps: int, metals: dict[str, float], cells: int = 0
+) -> build.Block:
+    """A phase with a drawn sodium content; prismatic galleries sometimes with both kinds of site filled.
+
+    cells: primitive cells in the plane, from which one ion or one vacancy follows; 0 where they are not known yet.
+    """
     content = float(generator.choice(CONTENTS)) if generator.random() < 0.6 else float(generator.random())
+    if generator.random() < NEARLY and cells:
+        one = 1.0 / (gaps * cells)
+        content = one if generator.random() < 0.5 else 1.0 - one
     prismatic = phase in ("P2", "P3")
     sites = "mixed" if prismatic and generator.random() < 0.5 else "auto"
     return build.Block(phase, gaps, metals=metals, content=content, sites=sites)
@@ -182,7 +250,7 @@ def _block(generator: np.random.Generator, phase: str, gaps: int, metals: dict[s
 def _fractions(generator: np.random.Generator, settings: Sampling) -> dict[str, float]:
     """Metals drawn by weight with fractions from a Dirichlet distribution, and in half of the cells dopants."""
     chosen = _drawn(generator, settings.metals, METALS_AT_MOST)
-    if not settings.dopants or generator.random() >= DOPED:
+    if not _positive(settings.dopants) or generator.random() >= DOPED:
         return chosen
     dopants = _drawn(generator, settings.dopants, 2)
     share = generator.uniform(*DOPANT_SHARE)
@@ -192,12 +260,18 @@ def _fractions(generator: np.random.Generator, settings: Sampling) -> dict[str, 
 
 def _drawn(generator: np.random.Generator, weights: Mapping[str, float], most: int) -> dict[str, float]:
     """One to `most` names and their fractions."""
+    weights = _positive(weights)
     names = list(weights)
     most = min(most, len(names))
     count = 1 + int(generator.choice(most, p=_normalised(COUNTS[:most])))
     chosen = generator.choice(len(names), size=count, replace=False, p=_normalised(weights.values()))
     shares = generator.dirichlet(np.full(count, DIRICHLET))
     return {names[int(i)]: float(share) for i, share in zip(chosen, shares, strict=True)}
+
+
+def _positive(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights above 0 in the order of their names, so that the order of a table does not change a draw."""
+    return {name: weights[name] for name in sorted(weights) if weights[name] > 0.0}
 
 
 def _normalised(weights: object) -> np.ndarray:

@@ -88,12 +88,7 @@ def train(
     check(labels, settings, model)
     place = trainer.Place(Path(folder).resolve(), seed)
     place.folder.mkdir(parents=True, exist_ok=True)
-    request = {
-        "settings": settings.model_dump(mode="json", exclude=set(PLACEMENT)),
-        "seed": seed,
-        "labels": checksum(labels),
-        "start": "" if model is None else backend("simkit").read_record(model)["sha256"],
-    }
+    request = request_of(labels, settings, seed, model)
     claim(place.folder, request)
     if not (place.folder / RECORD).exists():
         _run(labels, settings, place, model, observer)
@@ -145,17 +140,36 @@ def held_out(labels: int, settings: Training) -> int:
     return max(settings.processes, round(settings.validation_fraction * labels))
 
 
+def request_of(labels: Sequence[Labelled], settings: Training, seed: int, model: Path | None) -> dict[str, Any]:
+    """What decides the result of a training; model is the JSON it goes on from."""
+    return {
+        "settings": settings.model_dump(mode="json", exclude=set(PLACEMENT)),
+        "seed": seed,
+        "labels": checksum(labels),
+        "start": "" if model is None else backend("simkit").read_record(model)["sha256"],
+    }
+
+
+def differences(folder: Path, request: Mapping[str, Any]) -> list[str]:
+    """What the training in a folder was asked that a request does not ask; none where the folder holds none."""
+    path = folder / REQUEST
+    if not path.exists():
+        return []
+    before = json.loads(path.read_text())
+    apart = [name for name in ("seed", "labels", "start") if before[name] != request[name]]
+    for name, value in request["settings"].items():
+        if before["settings"].get(name) != value:
+            apart.append(f"{name} ({before['settings'].get(name)} there, {value} here)")
+    return apart
+
+
 def claim(folder: Path, request: Mapping[str, Any]) -> None:
     """Write a request into a folder. Raises InputError when it holds another one, or a training that diverged."""
     path = folder / REQUEST
     if not path.exists():
         io.write_atomic(path, json_bytes(request))
         return
-    before = json.loads(path.read_text())
-    apart = [name for name in ("seed", "labels", "start") if before[name] != request[name]]
-    for name, value in request["settings"].items():
-        if before["settings"].get(name) != value:
-            apart.append(f"{name} ({before['settings'].get(name)} there, {value} here)")
+    apart = differences(folder, request)
     if apart:
         raise InputError(f"{folder} holds a training with other {', '.join(apart)}; choose another folder.")
     if (folder / DIVERGED).exists():
@@ -166,7 +180,7 @@ def _run(
     labels: Sequence[Labelled], settings: Training, place: trainer.Place, model: Path | None, observer: Observer | None
 ) -> None:
     """Train to the end, then write the record that says so."""
-    baseline = fit(labels, settings.cutoff_A) if model is None else stored_baseline(model)
+    baseline = fit(labels, settings.cutoff_A, settings.elements) if model is None else stored_baseline(model)
     order = np.random.default_rng(place.seed).permutation(len(labels))
     held = held_out(len(labels), settings)
     write_extxyz(place.folder / trainer.VALID, [labels[i] for i in sorted(order[:held])])

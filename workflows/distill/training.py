@@ -22,6 +22,9 @@ class Training(Section):
     epochs       passes over the labels
     batch_size   structures of one step, all processes together
     learning_rate, final_learning_rate  of the first and the last epoch; in between it decays exponentially
+    restart_learning_rate  in place of learning_rate where a recipe goes on from a model: a given one, or that of the
+                 round before
+    elements     that the model knows besides those of its labels
     energy_weight, forces_weight, stress_weight  of the loss (mace-torch's "universal" one, with energies per atom)
     ema_decay    of the running average of the weights, which is what is validated and kept
     clip         largest norm of the gradient
@@ -42,6 +45,8 @@ class Training(Section):
     batch_size: Natural = 4
     learning_rate: Positive = 0.01
     final_learning_rate: Positive = 1e-4
+    restart_learning_rate: Positive = 2e-3
+    elements: Annotated[tuple[str, ...], Field(strict=False)] = ()
     energy_weight: Positive = 1.0
     forces_weight: Positive = 10.0
     stress_weight: Annotated[float, Field(ge=0)] = 100.0

@@ -1,0 +1,170 @@
+"""What a distillation refuses, records and keeps apart: recipes, words of the card, held-out cells, own labels."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from ase.calculators.lj import LennardJones
+
+from simkit import potential
+from simkit.errors import CorruptFileError, InputError
+from simkit.potential import cards
+from simkit.potential.base import Evaluation
+from simkit.structure import Structure
+from simkit.workflows.distill import baseline, dataset, heldout, labelling, stages
+from simkit.workflows.distill.active import Active
+from simkit.workflows.distill.export import error_sentence
+from simkit.workflows.distill.perturb import variants
+from simkit.workflows.distill.recipe import Recipe, own_words, read_recipe
+from simkit.workflows.distill.run import Given, Work, begun, opened, own_labels
+from simkit.workflows.distill.sampling import Sampling, draw
+from simkit.workflows.distill.train import REQUEST, differences, request_of
+from simkit.workflows.distill.training import Training
+from simkit.workflows.scorecard import Answers
+
+BULK = Sampling(metals={"Mn": 1.0}, families={"bulk": 1.0}, largest=16)
+
+
+def label(numbers, energy=-1.0, seed=0, periodic=(True, True, True), stress=None):
+    generator = np.random.default_rng(seed)
+    apart = 1.5 * np.arange(len(numbers))[:, None] * np.array([1.0, 0.5, 0.3])
+    positions = apart + 0.1 * generator.normal(size=(len(numbers), 3))
+    structure = Structure(numbers, positions, np.eye(3) * 20, np.array(periodic))
+    answer = Evaluation(energy, generator.normal(size=(len(numbers), 3)), np.eye(3) if stress is None else stress)
+    return dataset.labelled(structure, answer, "data", "data")
+
+
+def test_draws_belong_to_their_edition():
+    digest = hashlib.sha256()
+    for index in range(6):
+        base = draw(Sampling(metals={"Mn": 2.0, "Ni": 1.0}, dopants={"Mg": 1.0}), (4, 0, index))
+        copies = variants(base.structure, 3, base.stacked, np.random.default_rng([4, index]))
+        for item in (base.structure, *(copy.structure for copy in copies)):
+            digest.update(item.numbers.tobytes() + np.round(item.positions * 1e4).astype(np.int64).tobytes())
+    assert {labelling.EDITION: digest.hexdigest()[:12]} == {3: "6cf97ebf7215"}, (
+        "raise EDITION with every change of draws"
+    )
+
+
+def test_the_order_of_tables_and_zero_weights_draw_the_same_cells():
+    one = Sampling(metals={"Mn": 2.0, "Ni": 1.0, "Fe": 0.0}, families={"bulk": 1.0, "tunnel": 1.0, "lateral": 0.0})
+    other = Sampling(metals={"Ni": 1.0, "Mn": 2.0}, families={"tunnel": 1.0, "bulk": 1.0})
+    for index in range(4):
+        cells = [draw(sampling, (2, 0, index)).structure for sampling in (one, other)]
+        assert dataset.fingerprint(cells[0]) == dataset.fingerprint(cells[1])
+    assert one.elements == ("Mn", "Na", "Ni", "O")
+
+
+def test_held_out_cells_differ_from_all_training_cells_of_a_recipe_of_one_metal():
+    source = labelling.Source(BULK, potential.load("morse"), 3)
+    taken = stages.training_cells(source, [(0, 16), (1, 2)], 0)
+    plain = [draw(BULK, (3, heldout.HELD_OUT, 0, index)) for index in range(12)]
+    assert taken & {dataset.fingerprint(base.structure) for base in plain}  # so small a recipe does repeat itself
+    found = [dataset.fingerprint(base.structure) for base in heldout.held_out_cells(source, 6, taken)]
+    assert len(set(found)) == len(found) >= 4 and not taken & set(found)
+
+
+def test_calculators_without_a_hash_are_told_apart():
+    facts = [
+        stages.facts_of(labelling.Source(BULK, potential.from_ase(LennardJones(epsilon=depth)), 1)) for depth in (1, 2)
+    ]
+    assert facts[0] != facts[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("active.judge=committee", "committee = 2"),
+        ("training.processes=3", "multiple"),
+        ("active.temperatures_K=[0.0]", "greater than 0"),
+        ("sampling.smallest=100", "above largest"),
+        ("sampling.bases=0", "greater than or equal to 1"),
+        ("sampling.metals={ Xe = 1.0 }", "Xe unknown"),
+        ("sampling.families={ cake = 1.0 }", "cake unknown"),
+    ],
+)
+def test_recipes_that_contradict_themselves_are_refused(change, words):
+    with pytest.raises(InputError, match=words):
+        read_recipe("nalox", [change])
+
+
+def test_a_missing_recipe_names_the_shipped_ones():
+    with pytest.raises(InputError, match="nalox") as refused:
+        read_recipe("nowhere", ["name=x"])
+    assert "simkit init" not in str(refused.value)
+
+
+def test_words_of_a_shipped_recipe_stay_with_its_teacher():
+    recipe, told = read_recipe("nalox"), []
+    assert own_words(recipe, recipe.teacher, told.append) == recipe and not told
+    bare = own_words(recipe, "", told.append)
+    assert (bare.about, bare.licence) == ("", "") and len(told) == 2
+    mine = recipe.model_copy(update={"about": "mine", "licence": "mine"})
+    assert own_words(mine, "", told.append) == mine
+
+
+def test_what_could_not_be_measured_and_what_was_lost_is_said():
+    numbers = {"energy rmse_meV_per_atom": 1.0, "force rmse_meV_per_A": 2.0}
+    answers = Answers({"all": numbers}, {"all": "3 of 9 structures left out"})
+    words = error_sentence(answers, "t", heldout.Dropped(4, 1, 8, 2))
+    assert "3 of 9 structures" in words and "1 of 4 runs broke down, 2 of 8 frames were lost" in words
+
+
+def test_own_labels_hold_out_whole_compositions_or_one_block(tmp_path):
+    recipe = Recipe(name="x", seed=1, held_out=3)
+    many = [label([11, 8, 8][: 2 + k % 2] + [25] * (k // 4), seed=k) for k in range(20)]
+    alike = [label([11, 8], seed=k) for k in range(20)]
+    for name, given in (("many", many), ("alike", alike)):
+        path = tmp_path / f"{name}.extxyz"
+        dataset.write_extxyz(path, given)
+        learnt, held_out, how = own_labels(Work(recipe, Given(path), opened(tmp_path / name), print))
+        assert 1 <= len(held_out) <= 3 and len(learnt) + len(held_out) == 20
+        formulas = {item.structure.formula for item in learnt} & {item.structure.formula for item in held_out}
+        assert ("one block" in how) == bool(formulas) == (name == "alike")
+
+
+def test_own_labels_keep_open_sides_and_read_virials(tmp_path):
+    given = label([11, 8], periodic=(True, True, False))
+    dataset.write_extxyz(tmp_path / "a.extxyz", [given])
+    text = (tmp_path / "a.extxyz").read_text()
+    (back,) = dataset.read_extxyz(tmp_path / "a.extxyz")
+    assert back.structure.periodic.tolist() == [True, True, False]
+    (tmp_path / "v.extxyz").write_text(text.replace("REF_stress", "virial"))
+    (turned,) = dataset.read_extxyz(tmp_path / "v.extxyz")
+    assert np.allclose(turned.stress, -back.stress / back.structure.volume, rtol=1e-12)
+
+
+def test_elements_without_labels_get_the_mean_constant():
+    found = baseline.fit([label([11, 8]), label([11, 8, 8], -4.0, 1)], 5.0, ("Ti", "O")).energies_eV
+    assert set(found) == {8, 11, 22} and found[22] == pytest.approx((found[8] + found[11]) / 2, rel=1e-12)
+
+
+def test_a_restart_begins_at_its_own_rate_and_other_settings_are_named(tmp_path):
+    training = Training()
+    assert begun(training, None) == training and begun(training, tmp_path).learning_rate == 2e-3
+    asked = request_of([label([11, 8])], training, 1, None)
+    (tmp_path / REQUEST).write_bytes(labelling.json.dumps(asked).encode())
+    assert differences(tmp_path, asked) == []
+    assert "epochs" in differences(tmp_path, request_of([label([11, 8])], Training(epochs=3), 1, None))[0]
+    assert labelling.set_aside(tmp_path / REQUEST).name == f"{REQUEST}.stale-1"
+
+
+def test_folders_that_names_of_potentials_cannot_hold_are_refused_and_locks_seen(tmp_path):
+    with pytest.raises(InputError, match="comma"):
+        opened(tmp_path / "a,b")
+    held = opened(tmp_path / "a")
+    with pytest.raises(InputError, match="another process"):
+        opened(tmp_path / "a")
+    held.lock.close()
+
+
+def test_cards_that_are_no_cards_are_corrupt():
+    for text in ("{", "[1]"):
+        with pytest.raises(CorruptFileError):
+            cards._record(text, "x.json")
+    with pytest.raises(CorruptFileError):
+        cards.from_record(None, "x.json")
+
+
+def test_held_out_dynamics_is_keyed_on_what_it_uses():
+    assert set(heldout.USED) < set(Active().model_dump()) and "keep" not in heldout.USED
