@@ -1,14 +1,14 @@
-"""Vacancy hops of alkali ions: which exist, which are alike, and their two endpoints in one atom order."""
+"""Vacancy hops between the sites of one gallery, or between the ions of one element: which exist, which are alike."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simkit.arrays import Floats, Integers
 from simkit.build.assemble import Model
+from simkit.build.hop.alike import grouped
+from simkit.build.hop.ends import endpoints
+from simkit.build.hop.record import CUTOFF_A, Hop
 from simkit.build.identify import Classification, classify
 from simkit.build.layering import ALKALI_NUMBERS
 from simkit.build.sites import Sites, candidate_sites, phase_names
@@ -17,48 +17,10 @@ from simkit.errors import InputError
 from simkit.kernels.pair_search import find_pairs
 from simkit.structure import Structure
 
-CUTOFF_A = 3.6
-"""Longest hop offered, A: nearest sites of one gallery; the next ones are a sqrt(3) away."""
-FINGERPRINT_A = 6.0
-SAME_FINGERPRINT = 0.3
-"""Two hops are alike when no bin of their smoothed neighbour shells differs by more than this many atoms."""
+__all__ = ["CUTOFF_A", "Hop", "endpoints", "hops", "hops_between_ions", "interface_galleries"]
+
 CONTACT_A = 2.2
 """An empty site nearer than this to another ion cannot be entered, A."""
-SHELLS_A = np.arange(0.25, FINGERPRINT_A, 0.25)
-BLUR_A = 0.2
-
-
-@dataclass(frozen=True)
-class Hop:
-    """One hop of an alkali ion.
-
-    ion           index of the moving atom
-    vacancy       index of the ion that is taken out to make room, or -1 where the target is an empty site
-    target_A      where the ion goes, in the image nearest to it
-    gallery       gallery of the hop, -1 outside layered structures
-    phase         phase of the gallery (its name in the model, else the gap name), "" outside layered structures
-    kind          site kinds as "Na_e-Na_f" or "oct-oct", the element outside layered structures
-    distance_A    straight length, A
-    group         number of its class of alike hops, by gallery, phase, kind and surroundings within 6 A
-    multiplicity  how many hops of the structure are in the class
-    at_interface  whether a slab of the gallery is shared with a gallery of another phase
-    """
-
-    ion: int
-    vacancy: int
-    target_A: tuple[float, float, float]
-    gallery: int
-    phase: str
-    kind: str
-    distance_A: float
-    group: int = 0
-    multiplicity: int = 1
-    at_interface: bool = False
-
-    @property
-    def moving(self) -> int:
-        """Index of the moving ion in the endpoints, where the vacancy's atom is gone."""
-        return self.ion - (0 <= self.vacancy < self.ion)
 
 
 def hops(structure_or_model: Structure | Model, cutoff_A: float = CUTOFF_A, unique: bool = True) -> list[Hop]:
@@ -83,7 +45,7 @@ def hops(structure_or_model: Structure | Model, cutoff_A: float = CUTOFF_A, uniq
             f"no hop up to {cutoff_A} A leads to another site of {structure.formula}: repeat the cell in the plane "
             "(at least 3 x 3, so that a vacancy is alone), or raise the cutoff."
         )
-    return _grouped(structure, raw, unique)
+    return grouped(structure, raw, unique)
 
 
 def hops_between_ions(structure: Structure, element: str, cutoff_A: float = CUTOFF_A, unique: bool = True) -> list[Hop]:
@@ -105,26 +67,7 @@ def hops_between_ions(structure: Structure, element: str, cutoff_A: float = CUTO
         Hop(int(ions[i]), int(ions[j]), tuple(map(float, where)), -1, "", element, float(d))
         for i, j, where, d in zip(pairs.point, pairs.atom, target, pairs.distance, strict=True)
     ]
-    return _grouped(structure, raw, unique)
-
-
-def endpoints(structure: Structure, hop: Hop) -> tuple[Structure, Structure]:
-    """Initial and final structure of a hop, unrelaxed, with the same atoms in the same order.
-
-    The ion at the target is taken out where there is one; the moving ion goes from its place to the target in
-    the nearest image. Raises InputError where the hop does not belong to the structure.
-    """
-    size = len(structure)
-    if not (0 <= hop.ion < size and -1 <= hop.vacancy < size and hop.ion != hop.vacancy):
-        raise InputError(f"hop of atom {hop.ion} into {hop.vacancy} does not fit a structure of {size} atoms.")
-    if hop.vacancy >= 0 and structure.numbers[hop.vacancy] != structure.numbers[hop.ion]:
-        raise InputError(f"atoms {hop.ion} and {hop.vacancy} differ in element; the hop is of another structure.")
-    target = np.array(hop.target_A) if hop.vacancy < 0 else structure.positions[hop.vacancy]
-    target = _nearest(structure.positions[hop.ion], target, structure.cell)
-    initial = structure if hop.vacancy < 0 else structure.without(hop.vacancy)
-    positions = initial.positions.copy()
-    positions[hop.moving] = target
-    return initial, initial.moved_to(positions)
+    return grouped(structure, raw, unique)
 
 
 def interface_galleries(structure_or_model: Structure | Model) -> list[bool]:
@@ -195,15 +138,6 @@ def _nearest_image(first: Integers, second: Integers, distance: Floats) -> np.nd
     return keep
 
 
-def _nearest(start: Floats, target: Floats, cell: Floats) -> Floats:
-    """The image of target nearest to start."""
-    step = (target - start) @ np.linalg.inv(cell)
-    step -= np.round(step)
-    around = np.array(list(np.ndindex(3, 3, 3))) - 1
-    images = (step + around) @ cell
-    return start + images[int(np.argmin(np.round((images**2).sum(axis=1), 9)))]
-
-
 def _phases(structure: Structure, found: Classification) -> list[str]:
     """Phase name of each gallery: from the slab tags where the structure has them, else the gap names."""
     names = phase_names(found.stack.gaps())
@@ -216,42 +150,3 @@ def _phases(structure: Structure, found: Classification) -> list[str]:
 def _at_interface(phases: list[str]) -> list[bool]:
     n = len(phases)
     return [phases[j] != phases[j - 1] or phases[j] != phases[(j + 1) % n] for j in range(n)]
-
-
-def _grouped(structure: Structure, raw: Sequence[Hop], unique: bool) -> list[Hop]:
-    """Hops sorted by gallery and length, with group numbers and multiplicities."""
-    raw = sorted(raw, key=lambda h: (h.gallery, h.kind, round(h.distance_A, 3), h.ion, h.vacancy))
-    prints = _fingerprints(structure, raw)
-    classes: list[list[int]] = []
-    known: dict[tuple, list[int]] = {}
-    for k, hop in enumerate(raw):
-        key = (hop.gallery, hop.phase, hop.kind, hop.vacancy >= 0)
-        same = known.setdefault(key, [])
-        gaps = [np.abs(prints[k] - prints[classes[c][0]]).max() for c in same]
-        if gaps and min(gaps) < SAME_FINGERPRINT:
-            classes[same[int(np.argmin(gaps))]].append(k)
-        else:
-            same.append(len(classes))
-            classes.append([k])
-    named = {k: replace(raw[k], group=c, multiplicity=len(m)) for c, m in enumerate(classes) for k in m}
-    return [named[m[0]] for m in classes] if unique else [named[k] for k in range(len(raw))]
-
-
-def _fingerprints(structure: Structure, raw: Sequence[Hop]) -> Floats:
-    """(hops, species x shells x 2) smoothed neighbour counts around both ends (order-free) and the middle."""
-    species = np.unique(structure.numbers)
-    ends = np.array([[structure.positions[h.ion], h.target_A] for h in raw]).reshape(-1, 2, 3)
-    points = np.concatenate([ends[:, 0], ends[:, 1], ends.mean(axis=1)])
-    pairs = find_pairs(points, structure.positions, structure.cell, FINGERPRINT_A)
-    n = len(raw)
-    moving = np.array([[h.ion, h.vacancy] for h in raw])[pairs.point % n]
-    pairs = pairs.take((pairs.atom != moving[:, 0]) & (pairs.atom != moving[:, 1]))
-    taper = 0.5 * (1 + np.cos(np.pi * pairs.distance / FINGERPRINT_A))
-    column = np.searchsorted(species, structure.numbers[pairs.atom])
-    row = pairs.point * len(species) + column
-    shells = [
-        np.bincount(row, taper * np.exp(-(((pairs.distance - r) / BLUR_A) ** 2) / 2), len(points) * len(species))
-        for r in SHELLS_A
-    ]
-    first, last, middle = np.stack(shells, axis=-1).reshape(3, n, -1)
-    return np.concatenate([first + last, np.abs(first - last), middle], axis=1)
