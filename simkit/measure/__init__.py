@@ -1,5 +1,6 @@
 """Evaluations and energies into numbers and maps with units."""
 
+from simkit.measure.arrhenius import Arrhenius, arrhenius
 from simkit.measure.barrier import BarrierFit, fit_barrier, largest_rise
 from simkit.measure.coarse import (
     StressGrid,
@@ -10,6 +11,16 @@ from simkit.measure.coarse import (
     stress_grid,
     virial_grid,
 )
+from simkit.measure.conductivity import Carrier, Conductivity, collective_tracks, conductivity
+from simkit.measure.diffusion import (
+    Diffusivity,
+    FitWindow,
+    IonTracks,
+    diffusivity,
+    ion_tracks,
+    mean_squares,
+    van_hove,
+)
 from simkit.measure.energies import (
     IntergrowthEnergies,
     PhaseShare,
@@ -17,9 +28,39 @@ from simkit.measure.energies import (
     intergrowth_energies,
     thickness_fit,
 )
+from simkit.measure.error_bars import Estimate, mean_of_blocks, ratio_of_blocks
 from simkit.measure.exports import stress_columns, vtk_text, with_stress
 from simkit.measure.gamma import GammaProfile, GlidePlane, gamma_profile
-from simkit.measure.network import Percolation, percolation
+from simkit.measure.kinetic import (
+    HoppingDiffusion,
+    KineticSampling,
+    hopping_activation,
+    hopping_diffusion,
+    single_vacancy_cm2_per_s,
+)
+from simkit.measure.network import (
+    Hops,
+    Network,
+    Percolation,
+    connect,
+    crossing,
+    percolation,
+    percolation_by_label,
+    percolation_within,
+    repeated,
+    single_ion_cm2_per_s,
+    vacancy_network,
+)
+from simkit.measure.site_jumps import (
+    Jumps,
+    SiteTable,
+    jump_rate,
+    jumps,
+    residence_ps,
+    site_rates_per_ps,
+    site_table,
+    stays_ps,
+)
 from simkit.measure.statistics import share_above, volume_mean, volume_percentiles
 from simkit.measure.stress import Reference, Site, StressField, reference_of, site_reference, stress_field
 from simkit.measure.tensors import deviator, hydrostatic, principal, von_mises
@@ -27,38 +68,76 @@ from simkit.measure.track import displacements_A, track_length_A, window_A
 from simkit.measure.volumes import voronoi_volumes
 
 __all__ = [
+    "Arrhenius",
     "BarrierFit",
+    "Carrier",
+    "Conductivity",
+    "Diffusivity",
+    "Estimate",
+    "FitWindow",
     "GammaProfile",
     "GlidePlane",
+    "HoppingDiffusion",
+    "Hops",
     "IntergrowthEnergies",
+    "IonTracks",
+    "Jumps",
+    "KineticSampling",
+    "Network",
     "Percolation",
     "PhaseShare",
     "Reference",
     "Site",
+    "SiteTable",
     "StressField",
     "StressGrid",
     "StressProfile",
     "ThicknessFit",
+    "arrhenius",
     "coarse_grain",
+    "collective_tracks",
+    "conductivity",
+    "connect",
+    "crossing",
     "default_width_A",
     "deviator",
+    "diffusivity",
     "displacements_A",
     "fit_barrier",
     "gamma_profile",
+    "hopping_activation",
+    "hopping_diffusion",
     "hydrostatic",
     "intergrowth_energies",
+    "ion_tracks",
+    "jump_rate",
+    "jumps",
     "largest_rise",
+    "mean_of_blocks",
+    "mean_squares",
     "percolation",
+    "percolation_by_label",
+    "percolation_within",
     "principal",
     "profile_along_normal",
+    "ratio_of_blocks",
     "reference_of",
+    "repeated",
+    "residence_ps",
     "share_above",
+    "single_ion_cm2_per_s",
+    "single_vacancy_cm2_per_s",
+    "site_rates_per_ps",
     "site_reference",
+    "site_table",
+    "stays_ps",
     "stress_columns",
     "stress_field",
     "stress_grid",
     "thickness_fit",
     "track_length_A",
+    "vacancy_network",
+    "van_hove",
     "virial_grid",
     "volume_mean",
     "volume_percentiles",

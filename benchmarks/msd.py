@@ -1,0 +1,117 @@
+"""C8: mean squared displacements at all lags, 128 ions x 20,000 frames, against tidynamics; C9: 100,000 positions to
+the nearest of 128 sites in a tilted cell against a numba loop over all of them, with equal results.
+
+Both are timed in CPU time of their one thread, which other work on the machine disturbs little; C8 waits for
+`pip install tidynamics`. Run as `python benchmarks/msd.py`; prints one row each: id, ours, theirs, ratio, spread,
+machine, versions.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+import numba
+import numpy as np
+
+from simkit.kernels.correlation import squares_at_all_lags
+from simkit.measure import site_table
+
+FRAMES, IONS, POINTS, SITES = 20_000, 128, 100_000, 128
+CELL = np.array([[17.4, 0.0, 0.0], [-8.7, 15.07, 0.0], [2.9, 1.7, 22.0]])
+BLOCKS = 3
+Row = tuple[str, float, list[tuple[float, float]]]
+
+
+def timed(work: Callable[[], object]) -> float:
+    """CPU seconds of one call."""
+    start = time.thread_time()
+    work()
+    return time.thread_time() - start
+
+
+@numba.njit
+def nearest_of_all(points: np.ndarray, sites: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """(p,) squared distance to the nearest image of any site, of points and sites given as fractions in [0, 1)."""
+    out = np.full(len(points), np.inf)
+    for p in range(len(points)):
+        for s in range(len(sites)):
+            for image in range(27):
+                a = sites[s, 0] - points[p, 0] + image // 9 - 1
+                b = sites[s, 1] - points[p, 1] + image // 3 % 3 - 1
+                c = sites[s, 2] - points[p, 2] + image % 3 - 1
+                x = a * cell[0, 0] + b * cell[1, 0] + c * cell[2, 0]
+                y = a * cell[0, 1] + b * cell[1, 1] + c * cell[2, 1]
+                z = a * cell[0, 2] + b * cell[1, 2] + c * cell[2, 2]
+                out[p] = min(out[p], x * x + y * y + z * z)
+    return out
+
+
+def lags() -> Row:
+    """C8: the sum over directions, parity first."""
+    msd = importlib.import_module("tidynamics").msd
+    walk = np.cumsum(np.random.default_rng(0).normal(size=(FRAMES, IONS, 3)), axis=0)
+
+    def theirs() -> np.ndarray:
+        return np.array([msd(walk[:, k]) for k in range(IONS)])
+
+    ours, other = squares_at_all_lags(walk).sum(axis=2).T[:, 1:-100], theirs()[:, 1:-100]
+    worst = np.abs(ours / other - 1.0).max()
+    if worst > 1e-8:
+        raise SystemExit(f"C8: results differ by {worst:.1e} of themselves")
+    pairs = [(timed(lambda: squares_at_all_lags(walk)), timed(theirs)) for _ in range(BLOCKS)]
+    return f"C8 all-lag MSD vs tidynamics {version('tidynamics')}", 1.5, pairs
+
+
+def sites() -> Row:
+    """C9: the table is built before the clock starts, as for a run of many frames; parity first."""
+    rng = np.random.default_rng(1)
+    homes, points = rng.random((SITES, 3)), rng.random((POINTS, 3))
+    places, positions = homes @ CELL, points @ CELL
+    table = site_table(places, CELL)
+    found = table.nearest(positions)
+    away = places[found[:, 0]] + found[:, 1:] @ CELL - positions
+    worst = np.abs((away**2).sum(axis=1) - nearest_of_all(points, homes, CELL)).max()
+    if worst > 1e-9:
+        raise SystemExit(f"C9: squared distances differ by {worst:.1e} A^2")
+    pairs = [
+        (timed(lambda: table.nearest(positions)), timed(lambda: nearest_of_all(points, homes, CELL)))
+        for _ in range(BLOCKS)
+    ]
+    return "C9 site table vs all sites and images", 30.0, pairs
+
+
+def report(row: Row) -> bool:
+    """Print one row of medians; whether the goal is met."""
+    name, goal, pairs = row
+    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratios = sorted(b / a for a, b in pairs)
+    cells = {
+        "id": name,
+        "ours": f"{mine * 1e3:.1f} ms",
+        "theirs": f"{other * 1e3:.0f} ms",
+        "ratio": f"{other / mine:.1f}x (goal >= {goal:g}x)",
+        "spread": f"{ratios[0]:.1f}-{ratios[-1]:.1f}x",
+        "machine": f"{platform.machine()}, {platform.system()}",
+        "versions": f"numpy {np.__version__}, numba {numba.__version__}",
+    }
+    sys.stdout.write(" | ".join(f"{key}: {value}" for key, value in cells.items()) + "\n")
+    return other / mine >= goal
+
+
+def main() -> int:
+    """Interleaved blocks, medians, parity first; returns 1 when a goal is missed or the peer is not there."""
+    good = report(sites())
+    if importlib.util.find_spec("tidynamics") is None:
+        sys.stdout.write("C8 all-lag MSD: not measured, tidynamics is not installed (pip install tidynamics)\n")
+        return 1
+    return 0 if report(lags()) and good else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
