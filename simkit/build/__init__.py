@@ -25,6 +25,7 @@ from simkit.build.foreign_layered import layered_block
 from simkit.build.geometry import gallery_sites, prototype
 from simkit.build.glide import letter_vectors, slid, slide_weights
 from simkit.build.heights import Heights, default_heights, harvest
+from simkit.build.hop import HopRequest, find_hops, through
 from simkit.build.hopping import Hop, endpoints, hops, hops_between_ions, interface_galleries
 from simkit.build.identify import Classification, classify
 from simkit.build.interfaces import Interface, all_equivalent, environments, interfaces_of
@@ -96,6 +97,7 @@ __all__ = [
     "Gradient",
     "Heights",
     "Hop",
+    "HopRequest",
     "Interface",
     "InterfaceSettings",
     "Interlock",
@@ -154,6 +156,7 @@ __all__ = [
     "ewald_energy",
     "faulted",
     "filled_charges",
+    "find_hops",
     "flip_candidates",
     "formula_amounts",
     "gallery_sites",
@@ -200,6 +203,7 @@ __all__ = [
     "sphere",
     "spinel_heights",
     "stiffness",
+    "through",
     "tunnel_bulk",
     "tunnel_interface",
     "tunnel_matches",
