@@ -115,7 +115,8 @@ def synchronise() -> None:
 def mace_rows(device: torch.device, blocks: int, repeats: int) -> Iterator[Row]:
     """C3/G1: evaluate with the list and the read-back against the bare module; C6/G10: virials against stress only."""
     medium = device.type == "cuda"
-    p = MACEPotential(random_mace(medium), potential.Card("m", "mace", "random"), Place(device, torch.float32, path="torch"))
+    place = Place(device, torch.float32, path="torch")
+    p = MACEPotential(random_mace(medium), potential.Card("m", "mace", "random"), place)
     for name in ("B72", "B192", "B480") if medium else ("C72",):
         batch = batch_of(name)
         data = p.graph(batch)
