@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from importlib import resources
+from typing import Any
 
 from simkit.errors import CorruptFileError, InputError, nearest
 from simkit.potential.card import Card
@@ -16,7 +17,7 @@ RECIPE = ".recipe.toml"
 """How the file ends that says how an embedded model was made."""
 
 
-MODEL = "simkit-mace"
+FORMAT = "simkit-mace"
 """What the JSON of an embedded model says it is."""
 
 
@@ -26,7 +27,7 @@ def all_cards() -> dict[str, Card]:
     for file in sorted(resources.files(FOLDER).iterdir(), key=lambda f: f.name):
         if file.name.endswith(".json"):
             record = _record(file.read_text(encoding="utf-8"), file.name)
-            if record.get("format") == MODEL:
+            if record.get("format") == FORMAT:
                 found[f"simkit:{file.name.removesuffix('.json')}"] = from_record(record.get("card"), file.name)
         if file.name.endswith(".toml") and not file.name.endswith(RECIPE):
             card = parse(file.read_text(encoding="utf-8"), file.name)
@@ -71,5 +72,5 @@ def from_record(values: object, name: str) -> Card:
         raise CorruptFileError(
             f"card {name} has unknown keys {sorted(set(values) - known)} or lacks name, kind, summary."
         )
-    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    return Card(**plain)  # type: ignore[arg-type]
+    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return Card(**plain)

@@ -18,7 +18,7 @@ from safetensors.torch import save as save_tensors
 
 from simkit.errors import CorruptFileError, InputError
 from simkit.potential.card import Card
-from simkit.potential.cards import from_record
+from simkit.potential.cards import FORMAT, from_record
 from simkit.potential.mace import MACEPotential, Place, check_module
 from simkit.potential.mace_backend import (
     ScaleShiftMACE,
@@ -31,7 +31,6 @@ from simkit.potential.mace_backend import (
     readout_classes,
 )
 
-FORMAT = "simkit-mace"
 SCHEMA = 1
 MODELS = {"ScaleShiftMACE": ScaleShiftMACE}
 DTYPES = {"float32": torch.float32, "float64": torch.float64}

@@ -1,6 +1,7 @@
 """A whole distillation in small: labels of a teacher, rounds, a model that loads; and one from a user's own labels."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,6 +68,26 @@ def test_hops_and_minima_are_kept_however_right_the_student_is():
             found([6, 7, 8], origin), Slip(1.5), source(), ACTIVE.model_copy(update={"keep": 0.1})
         )
         assert sorted(len(label.structure) for label in labels) == [6, 7, 8]
+
+
+class Torn(Slip):
+    """A committee that says how far apart it is: the number of atoms, and no number at all for five of them."""
+
+    def _compute(self, batch, virials):
+        answer = super()._compute(batch, virials)
+        sizes = np.bincount(batch.system_of).astype(float)
+        sizes[sizes == 5] = np.nan
+        spread = potential.Spreads(np.zeros(len(sizes)), sizes[batch.system_of])
+        return replace(answer, spread=spread)
+
+
+def test_a_committee_applies_the_share_once_and_keeps_what_is_always_kept():
+    items = [*found([6, 7, 8, 5]), *found([6], "hop")]
+    labels, errors = active.judged(
+        items, Torn(1.0), source(), ACTIVE.model_copy(update={"judge": "committee", "keep": 0.5})
+    )
+    assert sorted(len(label.structure) for label in labels) == [5, 6, 8]
+    assert errors == [float("inf"), 8.0, 6.0] and labels[-1].origin == "hop"
 
 
 def test_one_model_cannot_judge_as_a_committee():

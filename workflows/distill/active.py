@@ -15,7 +15,7 @@ from simkit.errors import InputError
 from simkit.potential.base import Evaluation, Potential
 from simkit.structure import Structure
 from simkit.trajectory import FINISHED, Trajectory
-from simkit.workflows.distill.dataset import Labelled, labelled
+from simkit.workflows.distill.dataset import Labelled, labelled, sodium_content
 from simkit.workflows.distill.labelling import Source, by_atoms, within_limit
 from simkit.workflows.distill.perturb import EMPTY, variants
 from simkit.workflows.distill.sampling import Base, Stratum, draw
@@ -186,44 +186,32 @@ def judged(
     the committee's force spread. Raises InputError when a committee is to judge and the student is none.
     """
     if want.judge == "teacher":
-        labels, errors = _against_teacher(found, student, source)
-    else:
-        labels, errors = _by_committee(found, student, source, want.keep)
-    order = sorted(range(len(labels)), key=lambda i: -errors[i])
-    always = {i for i in order if _precious(labels[i])}
+        labels = label_with_teacher(found, source)
+        guesses = _answers(student, [label.structure for label in labels])
+        errors = [_rms(g.forces - label.forces) for g, label in zip(guesses, labels, strict=True)]
+        order = _worth([(label.origin, label.structure) for label in labels], errors, want.keep)
+        return [labels[i] for i in order], [errors[i] for i in order]
+    errors = _spreads(found, student)
+    order = _worth([(item.origin, item.structure) for item in found], errors, want.keep)
+    pairs = [(label, errors[i]) for i in order for label in label_with_teacher([found[i]], source)]
+    return [label for label, _ in pairs], [error for _, error in pairs]
+
+
+def _worth(items: Sequence[tuple[str, Structure]], errors: Sequence[float], keep: float) -> list[int]:
+    """Indices of what is kept, largest disagreement first: minima, hops and empty hosts, and a share of the rest."""
+    order = sorted(range(len(items)), key=lambda i: -errors[i])
+    always = {i for i in order if items[i][0] in ALWAYS or sodium_content(items[i][1]) < EMPTY}
     rest = [i for i in order if i not in always]
-    kept = always | set(rest[: round(want.keep * len(rest))])
-    chosen = [i for i in order if i in kept]
-    return [labels[i] for i in chosen], [errors[i] for i in chosen]
+    kept = always | set(rest[: round(keep * len(rest))])
+    return [i for i in order if i in kept]
 
 
-def _precious(label: Labelled) -> bool:
-    """Whether a label is kept however small its error."""
-    return label.origin in ALWAYS or label.sodium < EMPTY
-
-
-def _against_teacher(
-    found: Sequence[Candidate], student: Potential, source: Source
-) -> tuple[list[Labelled], list[float]]:
-    labels = label_with_teacher(found, source)
-    guesses = _answers(student, [label.structure for label in labels])
-    return labels, [_rms(g.forces - label.forces) for g, label in zip(guesses, labels, strict=True)]
-
-
-def _by_committee(
-    found: Sequence[Candidate], student: Potential, source: Source, keep: float
-) -> tuple[list[Labelled], list[float]]:
+def _spreads(found: Sequence[Candidate], student: Potential) -> list[float]:
+    """The committee's force spread of each candidate. Raises InputError when the student is no committee."""
     spreads = [answer.spread for answer in _answers(student, [item.structure for item in found])]
     if any(spread is None for spread in spreads):
         raise InputError("judge = 'committee' needs committee = 2 or more in the recipe; one model has no spread.")
-    sizes = [float(np.sqrt(np.mean(spread.forces**2))) for spread in spreads]
-    order = sorted(range(len(found)), key=lambda i: -sizes[i])[: max(1, round(keep * len(found)))]
-    labels, errors = [], []
-    for index in order:
-        for label in label_with_teacher([found[index]], source):
-            labels.append(label)
-            errors.append(sizes[index])
-    return labels, errors
+    return [_worst_if_broken(np.sqrt(np.mean(spread.forces**2))) for spread in spreads]
 
 
 def label_with_teacher(found: Sequence[Candidate], source: Source) -> list[Labelled]:
@@ -246,4 +234,9 @@ def _answers(potential: Potential, structures: Sequence[Structure]) -> list[Eval
 
 
 def _rms(difference: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.sum(difference**2, axis=1))))
+    return _worst_if_broken(np.sqrt(np.mean(np.sum(difference**2, axis=1))))
+
+
+def _worst_if_broken(size: float) -> float:
+    """The size, or infinity where it is no number: a student that breaks down there is furthest off."""
+    return float(size) if np.isfinite(size) else float("inf")

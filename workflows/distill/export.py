@@ -81,7 +81,6 @@ def export(recipe: Recipe, members: Sequence[Member], labels: Labels, origin: Or
 
 def card(recipe: Recipe, name: str, own: Card, answers: Answers, origin: Origin) -> Card:
     """The card of a distilled model: what it is, how wrong it is, and what its teacher gets wrong."""
-    shape = f"MACE ({recipe.training.channels} scalar channels)"
     taught = origin.teacher is not None
     made = f"distilled from {origin.named}" if taught else f"trained on labels of {origin.named}"
     begun = f", going on from weights of sha256 {origin.start_sha256}" if origin.start_sha256 else ""
@@ -89,7 +88,7 @@ def card(recipe: Recipe, name: str, own: Card, answers: Answers, origin: Origin)
     return Card(
         name=name,
         kind="mace",
-        summary=recipe.about or f"{shape} {made}",
+        summary=recipe.about or f"{own.summary}, {made}",
         elements=own.elements,
         cutoff_A=own.cutoff_A,
         licence=recipe.licence,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Self
 
@@ -274,9 +274,9 @@ def _positive(weights: Mapping[str, float]) -> dict[str, float]:
     return {name: weights[name] for name in sorted(weights) if weights[name] > 0.0}
 
 
-def _normalised(weights: object) -> np.ndarray:
+def _normalised(weights: Iterable[float]) -> np.ndarray:
     """Weights as probabilities. Raises InputError where they cannot be."""
-    values = np.array(list(weights), dtype=np.float64)  # type: ignore[call-overload]
+    values = np.array(list(weights), dtype=np.float64)
     if not len(values) or not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
         raise InputError(f"weights {values.tolist()} are wanted at least 0, not all 0.")
     return values / values.sum()
