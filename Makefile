@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing simkit and its dependencies into $(VENV) (some minutes the first time) ..."
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet -c constraints.txt "setuptools>=77" wheel \
-		&& PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e ".[dev]" \
+		&& PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]" \
 		|| { echo "The installation failed; the lines above say why. A package registry (PyPI or a mirror set in pip's configuration) must be reachable."; exit 1; }
 	@touch $(STAMP)
 
