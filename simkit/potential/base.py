@@ -131,5 +131,5 @@ def check_elements(numbers: np.ndarray, card: Card) -> None:
     if unknown:
         raise InputError(
             f"potential {card.name!r} does not know {', '.join(unknown)}; it knows {', '.join(card.elements)}. "
-            "Choose another potential or another composition."
+            "Choose another potential ('chgnet+d3' knows most elements) or another composition."
         )

@@ -160,8 +160,8 @@ def test_has_the_derivatives_of_its_energy(double):
     derivatives(double, layered(), STIFF)
 
 
-def test_the_default_has_the_derivatives_of_its_energy_and_sums_its_virials():
-    p = potential.load("default", dtype="float64", device="cpu")
+def test_with_dispersion_it_has_the_derivatives_of_its_energy_and_sums_its_virials():
+    p = potential.load("chgnet+d3", dtype="float64", device="cpu")
     derivatives(p, layered(), STIFF)
     virials_sum_to_volume_times_stress(p, layered(), PRECISE)
 
@@ -193,7 +193,7 @@ def test_other_weights_than_those_on_the_card_are_refused():
 
 
 def test_loading_and_evaluating_print_nothing(capsys):
-    potential.load("default").evaluate([layered()])
+    potential.load("chgnet+d3").evaluate([layered()])
     assert capsys.readouterr() == ("", "")
 
 
@@ -254,8 +254,8 @@ def test_fading_changes_the_dispersion_energy_by_less_than_its_tail():
     assert 0 < b - a < 2e-4  # the missing tail beyond r is 2/3 pi rho C6 / r^3 = 2e-4 eV at 31.75 A
 
 
-def test_the_default_is_chgnet_plus_dispersion():
-    sum_, chgnet, d3 = (potential.load(spec, dtype="float64") for spec in ("default", "chgnet", "d3"))
+def test_dispersion_is_added_to_chgnet():
+    sum_, chgnet, d3 = (potential.load(spec, dtype="float64") for spec in ("chgnet+d3", "chgnet", "d3"))
     assert sum_.card.name == "chgnet+d3"
     e, a, b = (p.evaluate([layered()])[0] for p in (sum_, chgnet, d3))
     assert e.energy == pytest.approx(a.energy + b.energy, abs=1e-12)
