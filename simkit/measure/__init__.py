@@ -1,7 +1,7 @@
 """Evaluations and energies into numbers and maps with units."""
 
 from simkit.measure.arrhenius import Arrhenius, arrhenius
-from simkit.measure.barrier import BarrierFit, fit_barrier, largest_rise
+from simkit.measure.barrier import BarrierFit, Intermediate, fit_barrier, intermediates, largest_rise
 from simkit.measure.coarse import (
     StressGrid,
     StressProfile,
@@ -65,6 +65,7 @@ from simkit.measure.statistics import share_above, volume_mean, volume_percentil
 from simkit.measure.stress import Reference, Site, StressField, reference_of, site_reference, stress_field
 from simkit.measure.tensors import deviator, hydrostatic, principal, von_mises
 from simkit.measure.track import displacements_A, track_length_A, window_A
+from simkit.measure.transfer import Transferred, directed, transferred
 from simkit.measure.volumes import voronoi_volumes
 
 __all__ = [
@@ -80,6 +81,7 @@ __all__ = [
     "HoppingDiffusion",
     "Hops",
     "IntergrowthEnergies",
+    "Intermediate",
     "IonTracks",
     "Jumps",
     "KineticSampling",
@@ -93,6 +95,7 @@ __all__ = [
     "StressGrid",
     "StressProfile",
     "ThicknessFit",
+    "Transferred",
     "arrhenius",
     "coarse_grain",
     "collective_tracks",
@@ -102,6 +105,7 @@ __all__ = [
     "default_width_A",
     "deviator",
     "diffusivity",
+    "directed",
     "displacements_A",
     "fit_barrier",
     "gamma_profile",
@@ -109,6 +113,7 @@ __all__ = [
     "hopping_diffusion",
     "hydrostatic",
     "intergrowth_energies",
+    "intermediates",
     "ion_tracks",
     "jump_rate",
     "jumps",
@@ -136,6 +141,7 @@ __all__ = [
     "stress_grid",
     "thickness_fit",
     "track_length_A",
+    "transferred",
     "vacancy_network",
     "van_hove",
     "virial_grid",

@@ -120,7 +120,7 @@ def connect(
     attempts = np.broadcast_to(np.asarray(hops.attempts_per_s, dtype=np.float64), (len(barriers),))
     _check_hops(len(places), ends, barriers, attempts, hops.names)
     rise = barriers[:, 0] - barriers[:, 1]
-    energies = _site_energies(len(places), ends, rise) if energies_eV is None else energies_eV
+    energies = site_energies(len(places), ends, rise) if energies_eV is None else energies_eV
     energies = frozen(energies, np.float64, (len(places),), "energies_eV")
     misfit = np.abs(energies[ends[:, 1]] - energies[ends[:, 0]] - rise)
     if len(misfit) and misfit.max() > tolerance_eV:
@@ -145,7 +145,7 @@ def _check_hops(sites: int, ends: Integers, barriers: Floats, attempts: Floats, 
         raise InputError(f"{len(names)} names for {len(ends)} hops; give one each or none.")
 
 
-def _site_energies(sites: int, ends: Integers, rise: Floats) -> Floats:
+def site_energies(sites: int, ends: Integers, rise: Floats) -> Floats:
     """(n,) eV: least squares of e_j - e_i = rise, each connected part with its lowest site at zero."""
     energies = potentials(sites, ends, np.ones(len(ends)), -rise[:, None])[:, 0]
     part = _parts(sites, ends)
