@@ -13,23 +13,27 @@ from simkit.potential.base import Potential
 from simkit.solve.outcome import Outcome
 from simkit.structure import Structure
 from simkit.workflows.common import QUIET, Hooks, named_structures
-from simkit.workflows.hops import facts
+from simkit.workflows.hops import facts, network
 from simkit.workflows.hops.choice import choose
-from simkit.workflows.hops.ends import Ready, ready, relaxed_states, states_of
+from simkit.workflows.hops.ends import Key, Ready, ready, relaxed_states, site_energies, states_of, vacancies_of
+from simkit.workflows.hops.guesses import guessed
 from simkit.workflows.hops.keeping import batched
-from simkit.workflows.hops.record import SPONTANEOUS, TYPES, Chosen, Hopping, HopResult
+from simkit.workflows.hops.kinetics import Through, through
+from simkit.workflows.hops.record import SPONTANEOUS, TYPES, Chosen, HopResult, SiteEnergy
+from simkit.workflows.hops.settings import Hopping
 from simkit.workflows.structures import Built
 
-__all__ = ["SPONTANEOUS", "Config", "HopResult", "Result", "run"]
+__all__ = ["SPONTANEOUS", "Config", "HopResult", "Result", "networks", "run"]
 
 Config = Hopping
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """hops: one `HopResult` per hop that was run; states: relaxed states by cell and what is gone or put elsewhere."""
+    """hops: one `HopResult` per hop that was run; site_energies: of the relaxed cells that lack one ion."""
 
     hops: tuple[HopResult, ...]
+    site_energies: tuple[SiteEnergy, ...] = ()
 
     def of(self, label: str) -> tuple[HopResult, ...]:
         """The hops of one cell."""
@@ -57,20 +61,50 @@ def run(
     """
     cells = named_structures(structures)
     chosen = choose(config, cells, models or {})
+    wanted = _states(config, cells, chosen, models or {})
 
     def relax_ends() -> tuple[Outcome, ...]:
-        states = states_of(cells, chosen)
-        return tuple(relaxed_states(config, potential, states, hooks, f"{name}-state").values())
+        return tuple(relaxed_states(config, potential, wanted, hooks, f"{name}-state").values())
 
     outcomes = hooks.keep(f"{name}-ends", relax_ends, TYPES)
-    states = dict(zip(states_of(cells, chosen), outcomes, strict=True))
+    states = dict(zip(wanted, outcomes, strict=True))
     hops = ready(config, cells, chosen, states)
 
     def find() -> Result:
         paths = _paths(config, potential, hops, hooks, name)
-        return Result(tuple(_result(cells, item, paths.get(k)) for k, item in enumerate(hops)))
+        return Result(tuple(_result(cells, item, paths.get(k)) for k, item in enumerate(hops)), site_energies(states))
 
     return hooks.keep(name, find, (Result, *TYPES))
+
+
+def networks(
+    config: Config, structures: Any, result: Result, models: Mapping[str, Built] | None = None
+) -> list[Through]:
+    """The network of every cell and mechanism of a result: what percolates, which hops decide, diffusion over it.
+
+    Empty where config.network is False, and for hops = "kinds", which are too few to make one.
+    """
+    if not joins(config):
+        return []
+    cells = named_structures(structures)
+    found = network.networks(config, cells, result.hops, result.site_energies, models)
+    return [through(config.kinetics, cell) for cell in found]
+
+
+def joins(config: Config) -> bool:
+    """Whether the hops asked for make a network."""
+    return config.network and config.hops != "kinds"
+
+
+def _states(
+    config: Config, cells: Mapping[str, Structure], chosen: list[Chosen], models: Mapping[str, Built]
+) -> dict[Key, Structure]:
+    """Every state the hops join, and where they make a network a vacancy of every class of sites."""
+    wanted = states_of(cells, chosen)
+    if not joins(config) or "vacancy" not in config.mechanisms:
+        return wanted
+    sites = {label: network.vacancy_sites(config, cell, models.get(label)) for label, cell in cells.items()}
+    return wanted | vacancies_of(cells, sites, wanted)
 
 
 def _paths(config: Config, potential: Potential, hops: list[Ready], hooks: Hooks, name: str) -> dict[int, solve.Path]:
@@ -81,8 +115,8 @@ def _paths(config: Config, potential: Potential, hops: list[Ready], hooks: Hooks
     names = {k: f"{name}-hop-{k:04d}" for k, item in enumerate(hops) if item.trouble is None}
 
     def prepare(keys: list[int]) -> solve.Descent:
-        pairs = [solve.Hop(*(end.structure for end in hops[k].ends), hops[k].through) for k in keys]
-        return solve.prepare_paths(pairs, potential, config.images, config.climb, settings)
+        bands = guessed(potential, {k: hops[k] for k in keys}, config.images)
+        return solve.prepare_paths(list(bands.values()), potential, config.images, config.climb, settings)
 
     return batched(hooks, names, TYPES, prepare, solve.paths, f"{name}: {len(names)} bands of {config.images} images")
 

@@ -1,6 +1,6 @@
 """Evaluations and energies into numbers and maps with units."""
 
-from simkit.measure.arrhenius import Arrhenius, arrhenius
+from simkit.measure.arrhenius import Arrhenius, activation_between, arrhenius
 from simkit.measure.barrier import BarrierFit, Intermediate, fit_barrier, intermediates, largest_rise
 from simkit.measure.coarse import (
     StressGrid,
@@ -41,16 +41,13 @@ from simkit.measure.kinetic import (
 from simkit.measure.network import (
     Hops,
     Network,
-    Percolation,
     connect,
-    crossing,
-    percolation,
-    percolation_by_label,
-    percolation_within,
+    part_of,
     repeated,
     single_ion_cm2_per_s,
     vacancy_network,
 )
+from simkit.measure.percolate import Percolation, crossing, percolation, percolation_by_label, percolation_within
 from simkit.measure.site_jumps import (
     Jumps,
     SiteTable,
@@ -96,6 +93,7 @@ __all__ = [
     "StressProfile",
     "ThicknessFit",
     "Transferred",
+    "activation_between",
     "arrhenius",
     "coarse_grain",
     "collective_tracks",
@@ -120,6 +118,7 @@ __all__ = [
     "largest_rise",
     "mean_of_blocks",
     "mean_squares",
+    "part_of",
     "percolation",
     "percolation_by_label",
     "percolation_within",

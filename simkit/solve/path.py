@@ -13,6 +13,7 @@ from simkit.errors import InputError
 from simkit.potential.base import Potential
 from simkit.solve.band import BandRules, Bands, Ends
 from simkit.solve.descent import DONE, Descent, Limits, State, run, sentence
+from simkit.solve.guarded import Guarded
 from simkit.solve.idpp import interpolated_through
 from simkit.solve.loop import Hooks, Observer
 from simkit.solve.path_checks import check_ends
@@ -38,7 +39,7 @@ class NebSettings:
     barrier_change_eV    largest change of the barrier over the last `window` steps
     spring_eV_per_A2     between images; along the path only
     climb_below_eV_per_A projected force of the whole band below which the highest image begins to climb
-    optimiser            "lbfgs" or "fire"; either moves a band as one state
+    optimiser            "lbfgs" (FIRE takes over a band that it leads astray) or "fire"; a band moves as one state
     max_steps            optimiser steps; each evaluates every moving image once
     max_step_A           largest change of one coordinate per step
     limits               explosion limits (its steps and its energy change are replaced)
@@ -175,6 +176,8 @@ def prepare_paths(
         window=settings.window,
     )
     chosen = stepper(settings.optimiser, settings.max_step_A)
+    if settings.optimiser != "fire":
+        chosen = Guarded(chosen, stepper("fire", settings.max_step_A))
     return Descent(Bands(potential, ends, rules), chosen, limits)
 
 

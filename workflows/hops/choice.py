@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from simkit import build
 from simkit.errors import InputError
 from simkit.structure import Structure
-from simkit.workflows.hops.record import Chosen, Hopping
+from simkit.workflows.hops.record import Chosen
+from simkit.workflows.hops.settings import Hopping
 from simkit.workflows.structures import Built
 
 

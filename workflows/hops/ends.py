@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,8 @@ from simkit.solve.outcome import Outcome
 from simkit.structure import Structure
 from simkit.workflows.common import Hooks
 from simkit.workflows.hops.keeping import batched
-from simkit.workflows.hops.record import SPONTANEOUS, TYPES, Chosen, Hopping
+from simkit.workflows.hops.record import SPONTANEOUS, TYPES, Chosen, SiteEnergy
+from simkit.workflows.hops.settings import Hopping
 
 SPONTANEOUS_A = 0.3
 """Ends whose moving ion relaxes to within this distance of the other end's are one state, A."""
@@ -48,6 +49,33 @@ def states_of(structures: Mapping[str, Structure], chosen: Sequence[Chosen]) -> 
             if (item.label, state) not in found:
                 found[item.label, state] = build.arranged(cell, item.hop, state)
     return found
+
+
+def vacancies_of(
+    structures: Mapping[str, Structure], sites: Mapping[str, Mapping[int, int]], known: Collection[Key]
+) -> dict[Key, Structure]:
+    """Unrelaxed cells without one ion of each class of sites of which none is known yet; sites: class of each ion."""
+    found: dict[Key, Structure] = {}
+    for label, classes in sites.items():
+        covered = {classes[s.gone[0]] for name, s in known if name == label and _is_vacancy(s) and s.gone[0] in classes}
+        for atom, group in classes.items():
+            if group not in covered:
+                found[label, build.State((atom,))] = structures[label].without(atom)
+                covered.add(group)
+    return found
+
+
+def site_energies(states: Mapping[Key, Outcome]) -> tuple[SiteEnergy, ...]:
+    """Energies of the relaxed cells that lack one ion and nothing else; of those that relaxed."""
+    return tuple(
+        SiteEnergy(label, state.gone[0], outcome.evaluation.energy)
+        for (label, state), outcome in states.items()
+        if _is_vacancy(state) and outcome.converged
+    )
+
+
+def _is_vacancy(state: build.State) -> bool:
+    return len(state.gone) == 1 and not state.number
 
 
 def relaxed_states(

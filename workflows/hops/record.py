@@ -1,67 +1,16 @@
-"""What is asked of the hops of a cell, and what becomes of one hop."""
+"""What becomes of one hop, in records."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
-
-from pydantic import Field
 
 from simkit import build, measure, solve
-from simkit.config import Section
 from simkit.potential.base import Evaluation, Spread
 from simkit.solve.outcome import Outcome
 from simkit.structure import Structure
 
 SPONTANEOUS = "spontaneous"
 """Status of a hop one end of which falls into the other: no barrier."""
-
-
-class Hopping(Section):
-    """Which hops of an ion, and how their barriers are found.
-
-    ion         what hops
-    sites       for hops = "kinds": sites of the "galleries" of a layered oxide, or places of the "ions" of any crystal
-    hops        "kinds": a few of each phase, inside it and at the interface; "distinct": one of each class of alike
-                hops; "all": every hop
-    hops_per_kind  for hops = "kinds"
-    mechanisms  vacancy: into a site that is emptied; interstitial: into an empty site as things are; divacancy: with a
-                common neighbour empty as well, through the tetrahedron; metal: from a slab into the layer of the ions
-    cutoff_A    longest hop
-    finder      "auto": the builder's sites, else those of the galleries, and voids; "voronoi": voids alone
-    alike       what makes hops alike: "symmetry", "surroundings", or "auto": symmetry where the cell has any
-    tetrahedra  whether tetrahedral voids are sites at which an alkali ion may end
-    phases, galleries, heights_A  only hops that start or end in these; heights are a pair above the origin
-    number      at most so many of each cell, in turn of each mechanism, phase and kind
-    images      moving images of each band
-    climb       whether the highest image climbs to the saddle
-    fmax_eV_per_A         on the climbing image
-    barrier_change_eV     over the last steps
-    end_fmax_eV_per_A     of the relaxed ends
-    max_steps             of the ends, and of the bands
-    """
-
-    ion: str = "Na"
-    sites: Literal["galleries", "ions"] = "galleries"
-    hops: Literal["kinds", "distinct", "all"] = "kinds"
-    hops_per_kind: int = Field(default=1, gt=0)
-    mechanisms: list[Literal["vacancy", "interstitial", "divacancy", "metal"]] = Field(
-        default_factory=lambda: ["vacancy", "interstitial"], min_length=1
-    )
-    cutoff_A: float = Field(default=3.6, gt=0)
-    finder: Literal["auto", "voronoi"] = "auto"
-    alike: Literal["auto", "symmetry", "surroundings"] = "auto"
-    tetrahedra: bool = False
-    phases: list[str] | None = None
-    galleries: list[int] | None = None
-    heights_A: list[float] | None = Field(default=None, min_length=2, max_length=2)
-    number: int | None = Field(default=None, gt=0)
-    images: int = Field(default=5, gt=0)
-    climb: bool = True
-    fmax_eV_per_A: float = Field(default=0.05, gt=0)
-    barrier_change_eV: float = Field(default=0.005, gt=0)
-    end_fmax_eV_per_A: float = Field(default=0.03, gt=0)
-    max_steps: int = Field(default=200, gt=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +109,17 @@ class HopResult:
         return measure.fit_barrier(path.distances_A, path.energies_eV, path.tangential_forces_eV_per_A)
 
 
+@dataclass(frozen=True)
+class SiteEnergy:
+    """Energy of a cell without one of its ions, by the number of the ion, eV."""
+
+    structure: str
+    atom: int
+    energy_eV: float
+
+
 TYPES = (
-    HopResult, Surroundings, Outcome, Evaluation, Spread, solve.Path, build.Hop, measure.Intermediate, Structure,
+    HopResult, Surroundings, Outcome, Evaluation, Spread, solve.Path, build.Hop, measure.Intermediate, SiteEnergy,
+    Structure,
 )  # fmt: skip
 """Every record that a saved hop may hold."""
