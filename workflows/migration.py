@@ -92,8 +92,8 @@ def networks(
 
 
 def joins(config: Config) -> bool:
-    """Whether the hops asked for make a network."""
-    return config.network and config.hops != "kinds"
+    """Whether the hops asked for make a network: all of them, or one of each class."""
+    return config.network and config.hops != "kinds" and config.number is None
 
 
 def _states(

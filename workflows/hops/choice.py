@@ -77,6 +77,7 @@ def _named(config: Hopping, label: str, structure: Structure, found: list[build.
         if hop.crosses and not few:
             kind = f"{hop.phase} to {hop.to_phase}"
         place = f"{kind} alone" if kind == label else f"{kind or hop.kind} in {label}"
+        place = label if kind and label.startswith(f"{kind} alone") else place
         place += "" if few or hop.mechanism == "vacancy" else f", {hop.mechanism}"
         taken[place] = taken.get(place, 0) + 1
         if few and taken[place] > config.hops_per_kind:

@@ -143,13 +143,19 @@ class _Cell:
 
 
 def _barriers(result: HopResult) -> tuple[float, float] | None:
-    """Forward and backward barrier of a hop that has one; both zero where an end falls into the other."""
+    """Forward and backward barrier of a hop that has one; both zero where an end falls into the other.
+
+    Where a minimum on the way lies below both ends, an ion rests there and has to climb out of it: both barriers are
+    taken from there.
+    """
     if result.status == SPONTANEOUS:
         rise = result.ends[1].evaluation.energy - result.ends[0].evaluation.energy
         return max(rise, 0.0), max(-rise, 0.0)
     if result.path is None or result.status != solve.CONVERGED:
         return None
-    return result.path.barrier_eV, result.path.reverse_barrier_eV
+    rise = result.path.reaction_energy_eV
+    below = max([min(0.0, rise) - split.energy_eV for split in result.splits] + [0.0])
+    return result.path.barrier_eV + below, result.path.reverse_barrier_eV + below
 
 
 def _directed(result: HopResult, hop: build.Hop, classes: Mapping[int, int]) -> tuple[float, float]:

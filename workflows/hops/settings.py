@@ -55,7 +55,7 @@ class Hopping(Section):
     barrier_change_eV     over the last steps
     end_fmax_eV_per_A     of the relaxed ends
     max_steps             of the ends, and of the bands
-    network     whether hops that are "distinct" or "all" are joined into a network
+    network     whether hops that are "distinct" or "all" (with no `number`) are joined into a network
     kinetics    how diffusion over it is found
     """
 
@@ -82,3 +82,16 @@ class Hopping(Section):
     max_steps: int = Field(default=200, gt=0)
     network: bool = True
     kinetics: Kinetics = Kinetics()
+
+
+class Paths(Section):
+    """Which variants of a study's cell `simkit neb` compares.
+
+    contents  sodium per metal of every gallery, each in turn; empty: as the blocks say
+    seeds     of the metal arrangement, each in turn; empty: that of the study
+    pure      whether each phase alone, at the same sodium content and in-plane lattice, is looked at beside
+    """
+
+    contents: list[float] = Field(default_factory=list)
+    seeds: list[int] = Field(default_factory=list)
+    pure: bool = True
