@@ -1,206 +1,140 @@
-"""Sodium migration: one vacancy hop of each kind, its relaxed ends and its climbing-image path."""
+"""Migration of ions: which hops a cell offers, their relaxed ends, their climbing-image paths, what each says."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
-from simkit import build, io, measure, solve
-from simkit.config import Section
-from simkit.errors import InputError
-from simkit.potential.base import Evaluation, Potential, Spread
+from simkit import io, solve
+from simkit.potential.base import Potential
 from simkit.solve.outcome import Outcome
 from simkit.structure import Structure
 from simkit.workflows.common import QUIET, Hooks, named_structures
+from simkit.workflows.hops import facts, network
+from simkit.workflows.hops.choice import choose
+from simkit.workflows.hops.ends import Key, Ready, ready, relaxed_states, site_energies, states_of, vacancies_of
+from simkit.workflows.hops.guesses import guessed
+from simkit.workflows.hops.keeping import batched
+from simkit.workflows.hops.kinetics import Through, through
+from simkit.workflows.hops.record import SPONTANEOUS, TYPES, Chosen, HopResult, SiteEnergy
+from simkit.workflows.hops.settings import Hopping
+from simkit.workflows.structures import Built
 
-SPONTANEOUS = "spontaneous"
-"""Status of a hop one end of which falls into the other: no barrier."""
-SPONTANEOUS_A = 0.3
-"""Ends whose moving ion relaxes to within this distance of the other end's are one state, A."""
+__all__ = ["SPONTANEOUS", "Config", "HopResult", "Result", "networks", "run"]
 
-
-class Config(Section):
-    """ion: what hops; sites: "galleries" of a layered oxide, or in any crystal the places of the "ions".
-
-    images: moving images; hops_per_kind: distinct hops of each phase inside and at the interface; cutoff_A: longest.
-    """
-
-    ion: str = "Na"
-    sites: Literal["galleries", "ions"] = "galleries"
-    images: int = Field(default=5, gt=0)
-    climb: bool = True
-    fmax_eV_per_A: float = Field(default=0.05, gt=0)
-    barrier_change_eV: float = Field(default=0.005, gt=0)
-    end_fmax_eV_per_A: float = Field(default=0.03, gt=0)
-    max_steps: int = Field(default=200, gt=0)
-    cutoff_A: float = Field(default=3.6, gt=0)
-    hops_per_kind: int = Field(default=1, gt=0)
+Config = Hopping
 
 
 @dataclass(frozen=True, eq=False)
-class HopResult:
-    """One hop: where it is, its relaxed ends, its path and what the path passes.
-
-    status is "converged", "spontaneous" (one end falls into the other: no barrier) or a sentence.
-    window_A is the shortest distance between the moving ion and an oxygen (without oxygen: any atom) on the path;
-    track_A the length of the moving ion's own way; multiplicity counts equivalent hops in the cell.
-    """
-
-    name: str
-    kind: str
-    sites: str
-    gallery: int
-    multiplicity: int
-    distance_A: float
-    gallery_height_A: float | None
-    status: str
-    ends: tuple[Outcome, ...]
-    path: solve.Path | None
-    window_A: float | None
-    track_A: float | None
-
-    @property
-    def converged(self) -> bool:
-        """Whether the number can be used: a converged path or a spontaneous hop."""
-        return self.status in (solve.CONVERGED, SPONTANEOUS)
-
-
-@dataclass(frozen=True)
 class Result:
-    """hops: one `HopResult` per hop that was run."""
+    """hops: one `HopResult` per hop that was run; site_energies: of the relaxed cells that lack one ion."""
 
     hops: tuple[HopResult, ...]
+    site_energies: tuple[SiteEnergy, ...] = ()
+
+    def of(self, label: str) -> tuple[HopResult, ...]:
+        """The hops of one cell."""
+        return tuple(hop for hop in self.hops if hop.structure == label)
 
     def to_ase(self) -> dict[str, list[Any]]:
         """The images of each path as ase.Atoms, by hop name."""
         return {hop.name: [io.to_ase(s) for s in hop.path.images] for hop in self.hops if hop.path is not None}
 
 
-@dataclass(frozen=True, eq=False)
-class _Chosen:
-    name: str
-    kind: str
-    hop: build.Hop
-    ends: tuple[Structure, Structure]
-    gallery_height_A: float | None
+def run(
+    config: Config,
+    potential: Potential,
+    structures: Any,
+    hooks: Hooks = QUIET,
+    name: str = "migration",
+    models: Mapping[str, Built] | None = None,
+) -> Result:
+    """Barriers of the hops of `structures` (relaxed Structure, ase.Atoms or pymatgen.Structure, one or many by name).
 
-
-TYPES = (Result, HopResult, Outcome, Evaluation, Spread, solve.Path)
-
-
-def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QUIET, name: str = "migration") -> Result:
-    """Barriers of the distinct vacancy hops of `structures` (relaxed Structure, ase.Atoms or pymatgen.Structure).
-
-    A layered oxide gives hops of each phase, inside it and at the interface; any other crystal the shortest distinct
-    hops between its ions (sites="ions"). All ends relax in one batch, then all bands in one batch, at fixed cell.
+    All states relax in one batch, each once, then all bands of all cells in one batch, at fixed cell; finished ones
+    leave, and each is kept when it is done. models: the built cells, by name, whose sites are then used.
     Raises InputError when no hop is possible. Barriers are those of the potential, at the vacancy concentration of
     the cell given.
     """
-    chosen = [hop for label, s in named_structures(structures).items() for hop in _choose(config, label, s)]
-    if not chosen:
-        raise InputError(
-            f"no hop of {config.ion} up to {config.cutoff_A} A was found; raise cutoff_A, or check the structure."
-        )
+    cells = named_structures(structures)
+    chosen = choose(config, cells, models or {})
+    wanted = _states(config, cells, chosen, models or {})
 
     def relax_ends() -> tuple[Outcome, ...]:
-        settings = solve.RelaxSettings(max_steps=config.max_steps)
-        ends = [end for item in chosen for end in item.ends]
-        watch = hooks.watch(f"{name}: ends of {len(chosen)} hops")
-        return tuple(solve.relax(ends, potential, "fixed", config.end_fmax_eV_per_A, settings, watch))
+        return tuple(relaxed_states(config, potential, wanted, hooks, f"{name}-state").values())
 
-    ends = hooks.keep(f"{name}-ends", relax_ends, TYPES)
-    pairs = [tuple(ends[2 * k : 2 * k + 2]) for k in range(len(chosen))]
+    outcomes = hooks.keep(f"{name}-ends", relax_ends, TYPES)
+    states = dict(zip(wanted, outcomes, strict=True))
+    hops = ready(config, cells, chosen, states)
 
     def find() -> Result:
-        statuses = [_status_before(config, item, pair) for item, pair in zip(chosen, pairs, strict=True)]
-        open_hops = [k for k, status in enumerate(statuses) if status is None]
-        settings = solve.NebSettings(
-            fmax_eV_per_A=config.fmax_eV_per_A,
-            barrier_change_eV=config.barrier_change_eV,
-            max_steps=config.max_steps,
-        )
-        watch = hooks.watch(f"{name}: {len(open_hops)} bands of {config.images} images")
-        requests = [(pairs[k][0].structure, pairs[k][1].structure) for k in open_hops]
-        found = solve.find_paths(requests, potential, config.images, config.climb, settings, watch) if requests else []
-        paths = dict(zip(open_hops, found, strict=True))
-        results = [_result(item, pairs[k], paths.get(k), statuses[k]) for k, item in enumerate(chosen)]
-        return Result(tuple(results))
+        paths = _paths(config, potential, hops, hooks, name)
+        return Result(tuple(_result(cells, item, paths.get(k)) for k, item in enumerate(hops)), site_energies(states))
 
-    return hooks.keep(name, find, TYPES)
+    return hooks.keep(name, find, (Result, *TYPES))
 
 
-def _choose(config: Config, label: str, structure: Structure) -> list[_Chosen]:
-    """The hops to run in one structure: `hops_per_kind` of each phase, inside it and at the interface."""
-    chosen, taken = [], {}
-    for hop in sorted(_hops(config, structure), key=lambda hop: hop.vacancy < 0):
-        kind = f"{hop.phase} at the interface" if hop.at_interface else hop.phase
-        taken[kind] = taken.get(kind, 0) + 1
-        if taken[kind] <= config.hops_per_kind:
-            place = f"{kind} alone" if kind == label else f"{kind or hop.kind} in {label}"
-            name = place + (f", number {taken[kind]}" if taken[kind] > 1 else "")
-            chosen.append(_Chosen(name, kind, hop, build.endpoints(structure, hop), _gallery_height(structure, hop)))
-    return chosen
+def networks(
+    config: Config, structures: Any, result: Result, models: Mapping[str, Built] | None = None
+) -> list[Through]:
+    """The network of every cell and mechanism of a result: what percolates, which hops decide, diffusion over it.
+
+    Empty where config.network is False, and for hops = "kinds", which are too few to make one.
+    """
+    if not joins(config):
+        return []
+    cells = named_structures(structures)
+    found = network.networks(config, cells, result.hops, result.site_energies, models)
+    return [through(config.kinetics, cell) for cell in found]
 
 
-def _hops(config: Config, structure: Structure) -> list[build.Hop]:
-    """Hops of a layered structure between its gallery sites, of any other crystal between its ions."""
-    if config.sites == "ions":
-        return build.hops_between_ions(structure, config.ion, config.cutoff_A)
-    try:
-        found = build.hops(structure, config.cutoff_A)
-    except InputError as error:
-        raise InputError(f"{error} For hops in any other crystal set sites='ions'.") from error
-    return [hop for hop in found if structure.symbols[hop.ion] == config.ion]
+def joins(config: Config) -> bool:
+    """Whether the hops asked for make a network: all of them, or one of each class."""
+    return config.network and config.hops != "kinds" and config.number is None
 
 
-def _gallery_height(structure: Structure, hop: build.Hop) -> float | None:
-    return None if hop.gallery < 0 else float(build.classify(structure).gallery_heights_A[hop.gallery])
+def _states(
+    config: Config, cells: Mapping[str, Structure], chosen: list[Chosen], models: Mapping[str, Built]
+) -> dict[Key, Structure]:
+    """Every state the hops join, and where they make a network a vacancy of every class of sites."""
+    wanted = states_of(cells, chosen)
+    if not joins(config) or "vacancy" not in config.mechanisms:
+        return wanted
+    sites = {label: network.vacancy_sites(config, cell, models.get(label)) for label, cell in cells.items()}
+    return wanted | vacancies_of(cells, sites, wanted)
 
 
-def _ends_status(item: _Chosen, ends: tuple[Outcome, Outcome]) -> str | None:
-    """Why no band is run between these ends, or None when one is."""
-    for side, end in zip(("initial", "final"), ends, strict=True):
-        if not end.converged:
-            return f"the {side} state did not relax: {end.status}"
-    step = measure.displacements_A(ends[0].structure, ends[1].structure)[item.hop.moving]
-    return SPONTANEOUS if np.linalg.norm(step) < SPONTANEOUS_A else None
+def _paths(config: Config, potential: Potential, hops: list[Ready], hooks: Hooks, name: str) -> dict[int, solve.Path]:
+    """The bands of all hops that want one, by number."""
+    settings = solve.NebSettings(
+        fmax_eV_per_A=config.fmax_eV_per_A, barrier_change_eV=config.barrier_change_eV, max_steps=config.max_steps
+    )
+    names = {k: f"{name}-hop-{k:04d}" for k, item in enumerate(hops) if item.trouble is None}
+
+    def prepare(keys: list[int]) -> solve.Descent:
+        bands = guessed(potential, {k: hops[k] for k in keys}, config.images)
+        return solve.prepare_paths(list(bands.values()), potential, config.images, config.climb, settings)
+
+    return batched(hooks, names, TYPES, prepare, solve.paths, f"{name}: {len(names)} bands of {config.images} images")
 
 
-def _status_before(config: Config, item: _Chosen, ends: tuple[Outcome, Outcome]) -> str | None:
-    """Why no band is run for a hop: its ends, or no first guess that keeps atoms apart; None when one is."""
-    trouble = _ends_status(item, ends)
-    if trouble is None:
-        try:
-            solve.first_guess(solve.Hop(ends[0].structure, ends[1].structure), config.images)
-        except InputError as error:
-            trouble = f"no path could be started: {error}"
-    return trouble
-
-
-def _result(item: _Chosen, ends: tuple[Outcome, Outcome], path: solve.Path | None, status: str | None) -> HopResult:
-    hop = item.hop
-    status = path.status if path is not None else status
+def _result(cells: Mapping[str, Structure], item: Ready, path: solve.Path | None) -> HopResult:
+    chosen: Chosen = item.chosen
+    status = path.status if path is not None else str(item.trouble)
     if path is not None and not np.isfinite(path.energies_eV).all():
         path = None
     return HopResult(
-        name=item.name,
-        kind=item.kind,
-        sites=hop.kind,
-        gallery=hop.gallery,
-        multiplicity=hop.multiplicity,
-        distance_A=hop.distance_A,
-        gallery_height_A=item.gallery_height_A,
+        name=chosen.name,
+        kind=chosen.kind,
+        structure=chosen.label,
+        hop=chosen.hop,
+        gallery_height_A=chosen.gallery_height_A,
         status=status,
-        ends=tuple(ends),
+        ends=item.ends,
         path=path,
-        window_A=None if path is None else measure.window_A(path.images, hop.moving, _wall(path)),
-        track_A=None if path is None else measure.track_length_A(path.images, hop.moving),
+        around=None if path is None else facts.surroundings(cells[chosen.label], chosen.hop, path),
+        splits=() if path is None else facts.splits(path),
     )
-
-
-def _wall(path: solve.Path) -> str | None:
-    """What an ion squeezes through: oxygen where there is any, else whatever is nearest."""
-    return "O" if "O" in path.images[0].symbols else None

@@ -58,18 +58,34 @@ def relaxation(outcome: solve.Outcome) -> dict:
 
 def hop(result: migration.HopResult) -> dict:
     """One hop; barriers are None where no converged path gives them."""
-    path = result.path
+    path, asked = result.path, result.hop
     known = path is not None and path.converged
+    around = result.around
     return {
         "name": result.name,
         "kind": result.kind,
+        "structure": result.structure,
+        "mechanism": asked.mechanism,
+        "phase": asked.phase,
+        "to_phase": asked.to_phase or asked.phase,
+        "at_interface": asked.at_interface,
         "sites": result.sites,
         "gallery": result.gallery,
         "multiplicity": result.multiplicity,
+        "places": list(asked.sites),
+        "image": None if asked.image is None else list(asked.image),
+        "sites_found_by": asked.found_by or "layers",
+        "alike_by": asked.grouped_by,
         "status": result.status,
         "barrier_eV": path.barrier_eV if known else None,
         "reverse_barrier_eV": path.reverse_barrier_eV if known else None,
         "fitted_barrier_eV": path.fitted_barrier_eV if known else None,
+        "fitted_reverse_barrier_eV": path.fitted_reverse_barrier_eV if known else None,
+        "reaction_energy_eV": path.reaction_energy_eV if known else None,
+        "best_band_barrier_eV": None if path is None else path.barrier_eV,
+        "splits": [
+            {"at_A": s.at_A, "energy_eV": s.energy_eV, "depth_eV": s.depth_eV} for s in (result.splits if known else ())
+        ],
         "largest_rise_eV": measure.largest_rise(path.energies_eV) if known else None,
         "largest_reverse_rise_eV": measure.largest_rise(path.energies_eV[::-1]) if known else None,
         "saddle_between_ends": None if path is None else bool(0 < np.argmax(path.energies_eV) < len(path.images) - 1),
@@ -78,6 +94,10 @@ def hop(result: migration.HopResult) -> dict:
         "track_A": result.track_A,
         "oxygen_window_A": result.window_A,
         "gallery_height_A": result.gallery_height_A,
+        "height_A": None if around is None else around.height_A,
+        "from_interface_A": None if around is None else around.from_interface_A,
+        "metals_at_start_top_end": None if around is None else list(around.metals),
+        "others_moved_A": None if around is None else around.others_A,
         "images": None if path is None else len(path.images) - 2,
         "steps": None if path is None else path.steps,
         "model_evaluations": sum(e.evaluations for e in result.ends) + (0 if path is None else path.evaluations),

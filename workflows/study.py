@@ -22,6 +22,7 @@ from simkit.workflows.cells import blocks_of, intergrowth, named, phase_cells, p
 from simkit.workflows.common import QUIET, Hooks
 from simkit.workflows.findings import Findings, foreign_galleries
 from simkit.workflows.gliding import Config as GlidingConfig
+from simkit.workflows.hops.settings import Paths
 from simkit.workflows.ledger import Ledger
 from simkit.workflows.migration import Config as MigrationConfig
 from simkit.workflows.stress import Config as StressConfig
@@ -37,6 +38,7 @@ class Config(Request):
     migration: MigrationConfig = MigrationConfig()
     gliding: GlidingConfig = GlidingConfig()
     stress: StressConfig = StressConfig()
+    paths: Paths = Paths()
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,8 +25,21 @@ from simkit.build.foreign_layered import layered_block
 from simkit.build.geometry import gallery_sites, prototype
 from simkit.build.glide import letter_vectors, slid, slide_weights
 from simkit.build.heights import Heights, default_heights, harvest
-from simkit.build.hop import HopRequest, find_hops, through
-from simkit.build.hopping import Hop, endpoints, hops, hops_between_ions, interface_galleries
+from simkit.build.hop import (
+    Ends,
+    HopRequest,
+    Places,
+    State,
+    arranged,
+    ends_of,
+    find_hops,
+    interface_beside,
+    joined,
+    places_of,
+    site_classes,
+    through,
+)
+from simkit.build.hopping import Hop, endpoints, hops, hops_between_ions, interface_galleries, interface_heights_A
 from simkit.build.identify import Classification, classify
 from simkit.build.interfaces import Interface, all_equivalent, environments, interfaces_of
 from simkit.build.interlock import Move, Moves, interlock_scores, minimal_moves
@@ -89,6 +102,7 @@ __all__ = [
     "Domain",
     "DomainSettings",
     "Ellipsoid",
+    "Ends",
     "Entropy",
     "Everywhere",
     "Filled",
@@ -114,6 +128,7 @@ __all__ = [
     "Offset",
     "Part",
     "ParticleSettings",
+    "Places",
     "PlaneMatch",
     "Prism",
     "Published",
@@ -128,6 +143,7 @@ __all__ = [
     "Sites",
     "Slab",
     "Stack",
+    "State",
     "Stratum",
     "TunnelBlock",
     "TunnelLattice",
@@ -137,6 +153,7 @@ __all__ = [
     "Validation",
     "all_equivalent",
     "annihilation_problems",
+    "arranged",
     "basal_twin",
     "bulk",
     "candidate_sites",
@@ -152,6 +169,7 @@ __all__ = [
     "distorted",
     "domains",
     "endpoints",
+    "ends_of",
     "environments",
     "ewald_energy",
     "faulted",
@@ -164,11 +182,14 @@ __all__ = [
     "harvest",
     "hops",
     "hops_between_ions",
+    "interface_beside",
     "interface_galleries",
+    "interface_heights_A",
     "interfaces_of",
     "intergrowth",
     "interlock_scores",
     "ion_orders",
+    "joined",
     "label",
     "lateral",
     "lateral_domains",
@@ -187,6 +208,7 @@ __all__ = [
     "parse_formula",
     "particle",
     "phase_gradient",
+    "places_of",
     "plane_stress",
     "profile",
     "prototype",
@@ -197,6 +219,7 @@ __all__ = [
     "shape_from_dict",
     "shape_to_dict",
     "share_strain",
+    "site_classes",
     "slid",
     "slide_weights",
     "space_group",

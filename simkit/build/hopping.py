@@ -17,7 +17,7 @@ from simkit.errors import InputError
 from simkit.kernels.pair_search import find_pairs
 from simkit.structure import Structure
 
-__all__ = ["CUTOFF_A", "Hop", "endpoints", "hops", "hops_between_ions", "interface_galleries"]
+__all__ = ["CUTOFF_A", "Hop", "endpoints", "hops", "hops_between_ions", "interface_galleries", "interface_heights_A"]
 
 CONTACT_A = 2.2
 """An empty site nearer than this to another ion cannot be entered, A."""
@@ -75,6 +75,17 @@ def interface_galleries(structure_or_model: Structure | Model) -> list[bool]:
     model = structure_or_model if isinstance(structure_or_model, Model) else None
     structure = structure_or_model if model is None else model.structure
     return _at_interface(_phases(structure, classify(structure)))
+
+
+def interface_heights_A(structure: Structure) -> Floats:
+    """Heights along the normal of the metal planes of slabs that two phases share, A; none in a single phase.
+
+    Raises InputError where the structure is not layered.
+    """
+    found = classify(structure)
+    phases = _phases(structure, found)
+    shared = [j for j in range(len(phases)) if phases[j] != phases[j - 1]]
+    return found.layering.heights_A[shared, 1] % found.height_A
 
 
 def _raw_hops(structure: Structure, found: Classification, sites: Sites, cutoff_A: float) -> list[Hop]:

@@ -13,11 +13,12 @@ from rich.console import Console
 
 from simkit import config, io, measure, potential
 from simkit.cli.building import build_command, require_free
+from simkit.cli.paths import neb_command
 from simkit.cli.progress import watching
 from simkit.errors import InputError, nearest
 from simkit.potential.base import check_elements
 from simkit.structure import Structure
-from simkit.workflows import committee, gliding, migration, numbers, relax, stress
+from simkit.workflows import committee, gliding, numbers, relax, stress
 from simkit.workflows.common import Hooks
 
 Files = Annotated[list[Path], typer.Argument(help="Structure files: .cif, .extxyz, .xyz, POSCAR, .vasp, .lammps-data")]
@@ -105,27 +106,6 @@ def relax_command(
     raise typer.Exit(0 if result.converged else 1)
 
 
-def neb_command(
-    files: Files,
-    out: Out = Path("migration"),
-    potential_name: PotentialName = "default",
-    device: Device = "auto",
-    trust: Trust = None,
-    set_: Assignments = None,
-) -> None:
-    """Barriers of the distinct vacancy hops of relaxed structures."""
-    asked = Asked(files, out, potential_name, device, trust, set_ or [])
-    with prepared(asked, migration.Config) as (settings, loaded, structures, hooks):
-        result = migration.run(settings, loaded, structures, hooks)
-    for hop in result.hops:
-        typer.echo(hop_line(numbers.hop(hop)))
-        if hop.path is not None:
-            energies = [{"energy_eV": float(energy)} for energy in hop.path.energies_eV]
-            io.write(out / f"{io.file_name(hop.name)}.extxyz", hop.path.images, energies)
-    write_json(out / "migration.json", [numbers.hop(hop) for hop in result.hops])
-    raise typer.Exit(0 if all(hop.converged for hop in result.hops) else 1)
-
-
 def glide_command(
     files: Files,
     out: Out = Path("gliding"),
@@ -167,13 +147,6 @@ def stress_command(  # noqa: PLR0913 (one option each)
         io.write(out / f"{name}.extxyz", measure.with_stress(mapped.structure, mapped.field))
         typer.echo(f"{name}: von Mises of the smoothed {mapped.field.shown_name} field, mean {mapped.mean_GPa:.3f} GPa")
     write_json(out / "stress.json", {name: numbers.stress_of(m) for name, m in result.maps.items()})
-
-
-def hop_line(hop: Mapping[str, Any]) -> str:
-    """One hop of `numbers.hop` in words; a path that did not converge has no barrier to be quoted."""
-    known = hop["barrier_eV"] is not None
-    barrier = f", barrier {hop['barrier_eV']:.3f} eV, back {hop['reverse_barrier_eV']:.3f}" if known else ""
-    return f"{hop['name']} ({hop['sites']}): {hop['status']}{barrier}"
 
 
 def way_line(way: Mapping[str, Any]) -> str:

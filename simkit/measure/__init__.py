@@ -1,7 +1,7 @@
 """Evaluations and energies into numbers and maps with units."""
 
-from simkit.measure.arrhenius import Arrhenius, arrhenius
-from simkit.measure.barrier import BarrierFit, fit_barrier, largest_rise
+from simkit.measure.arrhenius import Arrhenius, activation_between, arrhenius
+from simkit.measure.barrier import BarrierFit, Intermediate, fit_barrier, intermediates, largest_rise
 from simkit.measure.coarse import (
     StressGrid,
     StressProfile,
@@ -41,16 +41,13 @@ from simkit.measure.kinetic import (
 from simkit.measure.network import (
     Hops,
     Network,
-    Percolation,
     connect,
-    crossing,
-    percolation,
-    percolation_by_label,
-    percolation_within,
+    part_of,
     repeated,
     single_ion_cm2_per_s,
     vacancy_network,
 )
+from simkit.measure.percolate import Percolation, crossing, percolation, percolation_by_label, percolation_within
 from simkit.measure.site_jumps import (
     Jumps,
     SiteTable,
@@ -65,6 +62,7 @@ from simkit.measure.statistics import share_above, volume_mean, volume_percentil
 from simkit.measure.stress import Reference, Site, StressField, reference_of, site_reference, stress_field
 from simkit.measure.tensors import deviator, hydrostatic, principal, von_mises
 from simkit.measure.track import displacements_A, track_length_A, window_A
+from simkit.measure.transfer import Transferred, directed, transferred
 from simkit.measure.volumes import voronoi_volumes
 
 __all__ = [
@@ -80,6 +78,7 @@ __all__ = [
     "HoppingDiffusion",
     "Hops",
     "IntergrowthEnergies",
+    "Intermediate",
     "IonTracks",
     "Jumps",
     "KineticSampling",
@@ -93,6 +92,8 @@ __all__ = [
     "StressGrid",
     "StressProfile",
     "ThicknessFit",
+    "Transferred",
+    "activation_between",
     "arrhenius",
     "coarse_grain",
     "collective_tracks",
@@ -102,6 +103,7 @@ __all__ = [
     "default_width_A",
     "deviator",
     "diffusivity",
+    "directed",
     "displacements_A",
     "fit_barrier",
     "gamma_profile",
@@ -109,12 +111,14 @@ __all__ = [
     "hopping_diffusion",
     "hydrostatic",
     "intergrowth_energies",
+    "intermediates",
     "ion_tracks",
     "jump_rate",
     "jumps",
     "largest_rise",
     "mean_of_blocks",
     "mean_squares",
+    "part_of",
     "percolation",
     "percolation_by_label",
     "percolation_within",
@@ -136,6 +140,7 @@ __all__ = [
     "stress_grid",
     "thickness_fit",
     "track_length_A",
+    "transferred",
     "vacancy_network",
     "van_hove",
     "virial_grid",

@@ -59,6 +59,18 @@ def arrhenius(temperatures_K: ArrayLike, values: Sequence[Estimate | None]) -> A
     return Arrhenius(activation, prefactor, covariance, misfit)
 
 
+def activation_between(cold: float, cold_K: float, hot: float, hot_K: float) -> float | None:
+    """Activation energy (eV) between two exact values at two temperatures, ln(hot / cold) / (1/kT_cold - 1/kT_hot).
+
+    None where a value is not above zero. Raises InputError where the temperatures do not rise.
+    """
+    if not 0.0 < cold_K < hot_K:
+        raise InputError(f"temperatures {cold_K} and {hot_K} K must rise from above zero.")
+    if cold <= 0.0 or hot <= 0.0:
+        return None
+    return float(np.log(hot / cold) * BOLTZMANN_EV_PER_K / (1.0 / cold_K - 1.0 / hot_K))
+
+
 def _logarithm(value: Estimate | None, temperature_K: float) -> tuple[float, float]:
     if value is None:
         raise InputError(f"no value at {temperature_K:g} K (not diffusive yet); leave it out or run longer.")

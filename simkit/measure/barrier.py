@@ -47,6 +47,36 @@ def largest_rise(energies_eV: ArrayLike) -> float:
     return float((energies - np.minimum.accumulate(energies)).max())
 
 
+@dataclass(frozen=True)
+class Intermediate:
+    """A minimum between the ends of a path that splits it into two hops.
+
+    at_A along the path; energy_eV above the first image; depth_eV the lower of the two barriers out of it
+    """
+
+    at_A: float
+    energy_eV: float
+    depth_eV: float
+
+
+def intermediates(fit: BarrierFit, depth_eV: float = 0.01) -> tuple[Intermediate, ...]:
+    """Minima of a fitted path that are at least depth_eV deep on both sides, in order.
+
+    Between two images the cubic has no minimum of its own that both images do not see, so a minimum narrower than the
+    distance of the images is missed.
+    """
+    energies = fit.curve_energies_eV
+    inner = np.flatnonzero((energies[1:-1] < energies[:-2]) & (energies[1:-1] <= energies[2:])) + 1
+    found: list[Intermediate] = []
+    start = 0
+    for k in inner:
+        depth = min(energies[start : k + 1].max(), energies[k:].max()) - energies[k]
+        if depth >= depth_eV:
+            found.append(Intermediate(float(fit.curve_distances_A[k]), float(energies[k]), float(depth)))
+            start = int(k)
+    return tuple(found)
+
+
 def fit_barrier(
     distances_A: ArrayLike, energies_eV: ArrayLike, tangential_forces_eV_per_A: ArrayLike, points: int = 201
 ) -> BarrierFit:

@@ -14,7 +14,6 @@ from scipy.sparse.linalg import splu
 from simkit.arrays import Floats, Integers, frozen
 from simkit.errors import InputError
 from simkit.kernels.kinetic import least_dissipation
-from simkit.kernels.percolation import first_windings
 from simkit.units import BOLTZMANN_EV_PER_K
 
 CM2_PER_A2 = 1e-16
@@ -65,36 +64,7 @@ class Network:
         return self.saddles_eV[:, None] - self.energies_eV[self.ends]
 
 
-@dataclass(frozen=True, eq=False)
-class Percolation:
-    """Per cell axis: barriers_eV (3,), infinite where no hops lead around; bottlenecks (3,) index of the hop that
-    closes the way, -1 where there is none."""
-
-    barriers_eV: Floats
-    bottlenecks: Integers
-
-
-def percolation(sites: int, hops: ArrayLike, offsets: ArrayLike, barriers_eV: ArrayLike) -> Percolation:
-    """Smallest barrier b such that the hops with barrier <= b connect the network endlessly along a, b and c.
-
-    sites: number of sites in the cell. hops (m, 2): hop k leads from site hops[k, 0] to the image of site
-    hops[k, 1] in the cell offsets[k] (m, 3, integers). barriers_eV (m,): of the harder direction, or saddle
-    energies above a common zero. A way along (1, 1, 0) counts for a and for b.
-
-    Raises InputError on wrong shapes, a site outside [0, sites), offsets that are no integers, barriers that are
-    not finite.
-    """
-    barriers = frozen(barriers_eV, np.float64, (None,), "barriers_eV")
-    ends = frozen(hops, np.int64, (len(barriers), 2), "hops") if len(barriers) else np.empty((0, 2), dtype=np.int64)
-    images = _whole(offsets, len(barriers))
-    order = np.argsort(barriers, kind="stable")
-    first = first_windings(sites, ends[order], images[order])
-    bottlenecks = np.where(first >= 0, order[first] if len(order) else -1, -1)
-    limits = np.where(first >= 0, barriers[bottlenecks] if len(barriers) else np.inf, np.inf)
-    return Percolation(limits, bottlenecks)
-
-
-def _whole(offsets: ArrayLike, rows: int) -> Integers:
+def whole_offsets(offsets: ArrayLike, rows: int) -> Integers:
     """(rows, 3) integers. Raises InputError for another shape or numbers that are not whole."""
     images = np.asarray(offsets, dtype=np.float64).reshape(-1, 3)
     if len(images) != rows or (images != np.round(images)).any():
@@ -116,11 +86,11 @@ def connect(
     barriers = frozen(hops.barriers_eV, np.float64, (None, 2), "barriers_eV")
     places = frozen(positions, np.float64, (None, 3), "positions")
     ends = frozen(hops.ends, np.int64, (len(barriers), 2), "ends")
-    offsets = _whole(hops.offsets, len(barriers))
+    offsets = whole_offsets(hops.offsets, len(barriers))
     attempts = np.broadcast_to(np.asarray(hops.attempts_per_s, dtype=np.float64), (len(barriers),))
     _check_hops(len(places), ends, barriers, attempts, hops.names)
     rise = barriers[:, 0] - barriers[:, 1]
-    energies = _site_energies(len(places), ends, rise) if energies_eV is None else energies_eV
+    energies = site_energies(len(places), ends, rise) if energies_eV is None else energies_eV
     energies = frozen(energies, np.float64, (len(places),), "energies_eV")
     misfit = np.abs(energies[ends[:, 1]] - energies[ends[:, 0]] - rise)
     if len(misfit) and misfit.max() > tolerance_eV:
@@ -145,7 +115,7 @@ def _check_hops(sites: int, ends: Integers, barriers: Floats, attempts: Floats, 
         raise InputError(f"{len(names)} names for {len(ends)} hops; give one each or none.")
 
 
-def _site_energies(sites: int, ends: Integers, rise: Floats) -> Floats:
+def site_energies(sites: int, ends: Integers, rise: Floats) -> Floats:
     """(n,) eV: least squares of e_j - e_i = rise, each connected part with its lowest site at zero."""
     energies = potentials(sites, ends, np.ones(len(ends)), -rise[:, None])[:, 0]
     part = _parts(sites, ends)
@@ -255,69 +225,16 @@ def repeated(network: Network, times: Sequence[int]) -> Network:
     return Network(box, places, energies, ends, reached // counts, saddles, attempts, network.names * len(cells))
 
 
-def percolation_within(network: Network, within: ArrayLike | None = None, by: str = "saddle") -> Percolation:
-    """Smallest barrier that percolates along a, b, c through the sites `within` (all; a mask or indices).
+def part_of(network: Network, within: ArrayLike) -> Network:
+    """The sites `within` (a mask) and the hops that stay among them; the cell is unchanged.
 
-    by "saddle": highest saddle on the way above the lowest of these sites, the activation energy of a lone ion at
-    low temperature; by "hop": the hardest single hop, taken in its harder direction. One phase: its sites; along an
-    interface: the sites beside it, read along a and b. Bottlenecks index network.ends and network.names.
+    Raises InputError for a mask that does not fit or holds no site.
     """
-    kept, levels = _levels(network, within, by)
-    found = percolation(len(network.positions), network.ends[kept], network.offsets[kept], levels)
-    hops = np.array([kept[k] if k >= 0 else -1 for k in found.bottlenecks], dtype=np.int64)
-    return Percolation(found.barriers_eV, hops)
-
-
-def percolation_by_label(network: Network, labels: Sequence[str], by: str = "saddle") -> dict[str, Percolation]:
-    """`percolation_within` for the sites of each label (n,), for example the phases."""
-    tags = np.asarray(labels)
-    if tags.shape != (len(network.positions),):
-        raise InputError(f"labels have shape {tags.shape}; give one for each of {len(network.positions)} sites.")
-    return {str(tag): percolation_within(network, tags == tag, by) for tag in np.unique(tags)}
-
-
-def crossing(
-    network: Network, start: ArrayLike, end: ArrayLike, within: ArrayLike | None = None, by: str = "saddle"
-) -> tuple[float, int]:
-    """Smallest barrier (eV) over which some site of `start` reaches some site of `end`, and the hop that decides it.
-
-    For example from one phase to the other, across their interface. start, end, within: masks or indices of sites,
-    start and end inside within. (inf, -1) where no way exists. Raises InputError where start and end share a site.
-    """
-    sites = len(network.positions)
-    sources, sinks = _chosen(start, sites), _chosen(end, sites)
-    if np.intersect1d(sources, sinks).size or not sources.size or not sinks.size:
-        raise InputError("start and end must be sites of the network, some of each and none in both.")
-    kept, levels = _levels(network, within, by)
-    # two more nodes, joined to each other around a ring and to their sites: the ring closes when the two sides meet
-    ring = [[sites, sites + 1], *([sites, i] for i in sources), *([sites + 1, i] for i in sinks)]
-    ends = np.concatenate([np.array(ring), network.ends[kept]])
-    offsets = np.zeros((len(ends), 3))
-    offsets[0, 0] = 1
-    low = min(levels.min(initial=0.0), 0.0) - 1.0
-    found = percolation(sites + 2, ends, offsets, np.concatenate([np.full(len(ring), low), levels]))
-    hop = int(found.bottlenecks[0])
-    return float(found.barriers_eV[0]), int(kept[hop - len(ring)]) if hop >= 0 else -1
-
-
-def _levels(network: Network, within: ArrayLike | None, by: str) -> tuple[Integers, Floats]:
-    """Hops with both ends inside, and their levels in eV."""
-    sites = len(network.positions)
-    inside = np.zeros(sites, dtype=np.bool_)
-    inside[np.arange(sites) if within is None else _chosen(within, sites)] = True
-    kept = np.flatnonzero(inside[network.ends].all(axis=1))
-    if by == "hop":
-        return kept, network.barriers_eV.max(axis=1)[kept]
-    if by == "saddle":
-        return kept, network.saddles_eV[kept] - network.energies_eV[inside].min(initial=np.inf)
-    raise InputError(f"by is {by!r}; allowed are 'saddle' and 'hop'.")
-
-
-def _chosen(sites: ArrayLike, count: int) -> Integers:
-    """Indices from a mask or from indices. Raises InputError for either that does not fit the network."""
-    given = np.asarray(sites)
-    if given.dtype == np.bool_ and given.shape == (count,):
-        return np.flatnonzero(given)
-    if given.ndim != 1 or given.dtype.kind not in "iu" or (given.size and (given.min() < 0 or given.max() >= count)):
-        raise InputError(f"sites must be a mask of {count} entries or indices from 0 to {count - 1}.")
-    return np.unique(given).astype(np.int64)
+    mask = np.asarray(within)
+    if mask.dtype != np.bool_ or mask.shape != (len(network.positions),) or not mask.any():
+        raise InputError(f"within must be a mask of {len(network.positions)} entries with some of them set.")
+    kept = np.flatnonzero(mask[network.ends].all(axis=1))
+    number = np.cumsum(mask) - 1
+    names = tuple(network.names[k] for k in kept)
+    parts = (number[network.ends[kept]], network.offsets[kept], network.saddles_eV[kept], network.attempts_per_s[kept])
+    return Network(network.cell, network.positions[mask], network.energies_eV[mask], *parts, names)

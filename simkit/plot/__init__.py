@@ -12,12 +12,15 @@ from simkit.plot.curves import (
     gliding_figure,
     line_figure,
 )
+from simkit.plot.hops import Arrhenius, HopDot, arrhenius_figure, barrier_histogram, height_figure, profiles_figure
+from simkit.plot.network import NetworkPicture, network_figure
 from simkit.plot.pictures import FieldPanel, StressPanel, field_map_figure, stress_map_figure, structure_figure
 from simkit.plot.scorecards import Dot, DotColumn, DotRow, Goal, Names, dot_figure, goal_figure, panel_figure
 from simkit.plot.style import png_bytes, small_png_bytes, svg_bytes
 from simkit.plot.training import Course, Scatter, learning_figure, parity_figure
 
 __all__ = [
+    "Arrhenius",
     "BarGroup",
     "BarrierCurve",
     "Course",
@@ -27,23 +30,30 @@ __all__ = [
     "FieldPanel",
     "GlideCurve",
     "Goal",
+    "HopDot",
     "LineCurve",
     "Names",
+    "NetworkPicture",
     "Relaxation",
     "Scatter",
     "StressPanel",
+    "arrhenius_figure",
     "bar_figure",
     "barrier_figure",
+    "barrier_histogram",
     "convergence_figure",
     "dot_figure",
     "field_map_figure",
     "gliding_figure",
     "goal_figure",
+    "height_figure",
     "learning_figure",
     "line_figure",
+    "network_figure",
     "panel_figure",
     "parity_figure",
     "png_bytes",
+    "profiles_figure",
     "small_png_bytes",
     "stress_map_figure",
     "structure_figure",

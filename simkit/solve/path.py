@@ -13,14 +13,13 @@ from simkit.errors import InputError
 from simkit.potential.base import Potential
 from simkit.solve.band import BandRules, Bands, Ends
 from simkit.solve.descent import DONE, Descent, Limits, State, run, sentence
-from simkit.solve.idpp import interpolated_through, shortest_way
+from simkit.solve.guarded import Guarded
+from simkit.solve.idpp import interpolated_through
 from simkit.solve.loop import Hooks, Observer
+from simkit.solve.path_checks import check_ends
 from simkit.solve.relaxation import limited, stepper
 from simkit.solve.tangents import band_forces, fitted_maximum, path_profile, tangents
 from simkit.structure import Structure
-
-SAME_A = 0.1
-"""Endpoints whose atoms all lie within this distance of each other are one and the same state."""
 
 
 class Hop(NamedTuple):
@@ -40,7 +39,7 @@ class NebSettings:
     barrier_change_eV    largest change of the barrier over the last `window` steps
     spring_eV_per_A2     between images; along the path only
     climb_below_eV_per_A projected force of the whole band below which the highest image begins to climb
-    optimiser            "lbfgs" or "fire"; either moves a band as one state
+    optimiser            "lbfgs" (FIRE takes over a band that it leads astray) or "fire"; a band moves as one state
     max_steps            optimiser steps; each evaluates every moving image once
     max_step_A           largest change of one coordinate per step
     limits               explosion limits (its steps and its energy change are replaced)
@@ -96,6 +95,16 @@ class Path:
         """Highest point of the cubic Hermite curve through energies and slopes, above the initial structure."""
         top = fitted_maximum(self.distances_A, self.energies_eV, self.tangential_forces_eV_per_A)
         return top - float(self.energies_eV[0])
+
+    @property
+    def fitted_reverse_barrier_eV(self) -> float:
+        """The same highest point above the final structure."""
+        return self.fitted_barrier_eV - self.reaction_energy_eV
+
+    @property
+    def reaction_energy_eV(self) -> float:
+        """Final minus initial energy: what the hop costs once it is done."""
+        return float(self.energies_eV[-1] - self.energies_eV[0])
 
 
 def find_path(
@@ -167,6 +176,8 @@ def prepare_paths(
         window=settings.window,
     )
     chosen = stepper(settings.optimiser, settings.max_step_A)
+    if settings.optimiser != "fire":
+        chosen = Guarded(chosen, stepper("fire", settings.max_step_A))
     return Descent(Bands(potential, ends, rules), chosen, limits)
 
 
@@ -206,7 +217,7 @@ def first_guess(hop: Hop, images: int) -> Floats:
     Raises InputError for endpoints that differ in atoms or cell, that are one state, or whose way runs through an
     atom. `find_paths` refuses all its pairs for one such hop; ask here first where the others must go on.
     """
-    _check(hop)
+    check_ends(hop.initial, hop.final, hop.through)
     return interpolated_through(*hop, images)
 
 
@@ -216,28 +227,3 @@ def _guess(hop: Hop, index: int, images: int) -> Floats:
         return first_guess(hop, images)
     except InputError as error:
         raise InputError(f"pair {index}: {error}") from error
-
-
-def _check(hop: Hop) -> None:
-    """Raise InputError where the structures of a hop do not belong together."""
-    initial = hop.initial
-    for name, other in (("final", hop.final), ("through", hop.through)):
-        if other is None:
-            continue
-        if not np.array_equal(initial.numbers, other.numbers):
-            raise InputError(
-                f"initial ({initial.formula}) and {name} ({other.formula}) hold different atoms or another order; "
-                "a path needs the same atoms in the same order."
-            )
-        change = float(np.abs(initial.cell - other.cell).max())
-        if change > 1e-6 or not np.array_equal(initial.periodic, other.periodic):
-            raise InputError(
-                f"the cells of initial and {name} differ by {change:.3g} A; "
-                "a path keeps one cell: relax both ends in the same one."
-            )
-    apart = float(np.linalg.norm(shortest_way(initial, hop.final), axis=1).max())
-    if apart < SAME_A:
-        raise InputError(
-            f"initial and final are the same state (no atom differs by more than {apart:.3g} A; "
-            f"{SAME_A} A is needed): the hop is spontaneous, one end relaxed into the other."
-        )

@@ -10,6 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from simkit.arrays import Floats, Integers
+from simkit.build.hop.places import Places
 from simkit.build.hop.record import Hop, HopRequest
 from simkit.build.symmetry import operations
 from simkit.kernels.pair_search import find_pairs
@@ -48,6 +49,29 @@ def representatives(hops: Sequence[Hop]) -> list[Hop]:
     for hop in hops:
         first.setdefault(hop.group, hop)
     return list(first.values())
+
+
+def site_classes(structure: Structure, places: Places, which: Integers, request: HopRequest) -> dict[int, int]:
+    """Class of each of the filled places `which`, by number of the place: alike sites share one, as alike hops do.
+
+    Taking the ion from alike sites costs alike.
+    """
+    rests = [
+        Hop(
+            ion=int(places.atom[k]),
+            vacancy=int(places.atom[k]),
+            target_A=tuple(map(float, places.positions[k])),
+            gallery=int(places.gallery[k]),
+            phase=str(places.phase[k]),
+            kind=str(places.kind[k]),
+            distance_A=0.0,
+            to_gallery=int(places.gallery[k]),
+            to_phase=str(places.phase[k]),
+            sites=(int(k), int(k)),
+        )
+        for k in which
+    ]
+    return {hop.sites[0]: hop.group for hop in classes(structure, rests, request)}
 
 
 def in_order(raw: Sequence[Hop]) -> list[Hop]:

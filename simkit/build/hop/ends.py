@@ -21,7 +21,7 @@ def endpoints(structure: Structure, hop: Hop) -> tuple[Structure, Structure]:
     initial = structure.take(np.delete(np.arange(len(structure)), [i for i in (hop.vacancy, hop.second) if i >= 0]))
     initial = structure if len(initial) == len(structure) else initial
     positions = initial.positions.copy()
-    positions[hop.moving] = _target(structure, hop)
+    positions[hop.moving] = arrival(structure, hop)
     return initial, initial.moved_to(positions)
 
 
@@ -47,7 +47,8 @@ def nearest_image(start: Floats, target: Floats, cell: Floats) -> Floats:
     return start + images[int(np.argmin(np.round((images**2).sum(axis=1), 9)))]
 
 
-def _target(structure: Structure, hop: Hop) -> Floats:
+def arrival(structure: Structure, hop: Hop) -> Floats:
+    """(3,) A where the ion goes, in the image the hop names or else the nearest."""
     target = np.array(hop.target_A) if hop.vacancy < 0 else structure.positions[hop.vacancy]
     if hop.image is None:
         return nearest_image(structure.positions[hop.ion], target, structure.cell)

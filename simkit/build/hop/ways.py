@@ -258,10 +258,15 @@ def _clear(structure: Structure, hops: list[Hop]) -> np.ndarray:
 
 def with_interface(hops: list[Hop], places: Places) -> list[Hop]:
     """The hops, marked where they cross into another phase or lie in a gallery beside one of another phase."""
+    beside = interface_beside(places)
+    return [replace(h, at_interface=h.crosses or h.gallery in beside) for h in hops]
+
+
+def interface_beside(places: Places) -> set[int]:
+    """Galleries beside one of another phase."""
     phases: dict[int, set[str]] = {}
     for j, name in zip(places.gallery.tolist(), places.phase.tolist(), strict=True):
         if j >= 0:
             phases.setdefault(j, set()).add(name)
     count = max(phases, default=-1) + 1
-    beside = {j for j in phases if any(phases.get((j + d) % count, {""}) != phases[j] for d in (-1, 1))}
-    return [replace(h, at_interface=h.crosses or h.gallery in beside) for h in hops]
+    return {j for j in phases if any(phases.get((j + d) % count, {""}) != phases[j] for d in (-1, 1))}
