@@ -56,7 +56,7 @@ from simkit.build.sites import Sites, candidate_sites, label
 from simkit.build.spinel import oxygen_parameter, spinel_heights
 from simkit.build.stacking import Interlock, Slab, Stack, same_cyclic
 from simkit.build.strain import Misfit, Shared, misfit, plane_stress, share_strain, stiffness
-from simkit.build.symmetry import space_group
+from simkit.build.symmetry import operations, space_group
 from simkit.build.tunnel.bulk import tunnel_bulk
 from simkit.build.tunnel.interface import RECOMMENDED, tunnel_interface
 from simkit.build.tunnel.join import Contact
@@ -182,6 +182,7 @@ __all__ = [
     "mirror_twin",
     "misfit",
     "occupy",
+    "operations",
     "orthogonal",
     "oxygen_parameter",
     "parse_formula",
