@@ -36,6 +36,7 @@ from simkit.build.lateral.glide import lateral
 from simkit.build.lateral.settings import LateralSettings
 from simkit.build.occupy import Filled, occupy
 from simkit.build.phases import PHASES, Block
+from simkit.build.planar import GlideGrid, glide_grid
 from simkit.build.plane import ROOT3, orthogonal
 from simkit.build.polytypes import SHAPES
 from simkit.build.recipes import rebuild
@@ -56,6 +57,7 @@ from simkit.build.sites import Sites, candidate_sites, label
 from simkit.build.spinel import oxygen_parameter, spinel_heights
 from simkit.build.stacking import Interlock, Slab, Stack, same_cyclic
 from simkit.build.strain import Misfit, Shared, misfit, plane_stress, share_strain, stiffness
+from simkit.build.surfaces import free_surface, require_filled
 from simkit.build.symmetry import operations, space_group
 from simkit.build.tunnel.bulk import tunnel_bulk
 from simkit.build.tunnel.interface import RECOMMENDED, tunnel_interface
@@ -94,6 +96,7 @@ __all__ = [
     "Filled",
     "FlipCandidate",
     "FlipSettings",
+    "GlideGrid",
     "Gradient",
     "Heights",
     "Hop",
@@ -159,7 +162,9 @@ __all__ = [
     "find_hops",
     "flip_candidates",
     "formula_amounts",
+    "free_surface",
     "gallery_sites",
+    "glide_grid",
     "gradient",
     "harvest",
     "hops",
@@ -193,6 +198,7 @@ __all__ = [
     "prototype",
     "published",
     "rebuild",
+    "require_filled",
     "same_cyclic",
     "sequence",
     "shape_from_dict",

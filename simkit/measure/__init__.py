@@ -40,6 +40,7 @@ from simkit.measure.energies import (
 from simkit.measure.error_bars import Estimate, mean_of_blocks, ratio_of_blocks
 from simkit.measure.exports import stress_columns, vtk_text, with_stress
 from simkit.measure.gamma import GammaProfile, GlidePlane, gamma_profile
+from simkit.measure.gamma_surface import GammaSurface, LowPath, gamma_surface
 from simkit.measure.kinetic import (
     HoppingDiffusion,
     KineticSampling,
@@ -86,6 +87,7 @@ __all__ = [
     "Estimate",
     "FitWindow",
     "GammaProfile",
+    "GammaSurface",
     "GlidePlane",
     "HoppingDiffusion",
     "Hops",
@@ -93,6 +95,7 @@ __all__ = [
     "IonTracks",
     "Jumps",
     "KineticSampling",
+    "LowPath",
     "Moduli",
     "Network",
     "Percolation",
@@ -118,6 +121,7 @@ __all__ = [
     "elastic_constants",
     "fit_barrier",
     "gamma_profile",
+    "gamma_surface",
     "hopping_activation",
     "hopping_diffusion",
     "hydrostatic",

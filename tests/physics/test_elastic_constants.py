@@ -32,7 +32,7 @@ def test_aluminium():
 
 
 def test_springs_in_two_cells_one_batch_and_a_turned_one():
-    """Cubic axes give the closed form; layers along [111] (turned axes) the same tensor turned, and C11 = ... exactly."""
+    """Cubic axes give the closed form; layers along [111] the same tensor, turned."""
     law = springs(K, {"Ni": REST}, 3.1)
     cube = structure(bulk("Ni", "fcc", a=REST * np.sqrt(2), cubic=True)).repeated(2, 2, 2)
     a1, a2 = np.array([REST, 0, 0]), np.array([-REST / 2, REST * np.sqrt(0.75), 0])
