@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.interpolate import CubicSpline
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 
 from simkit.arrays import Floats, frozen
 from simkit.errors import InputError
@@ -107,7 +107,8 @@ class GammaSurface:
 
         E, Ren and Vanden-Eijnden, J. Chem. Phys. 126, 164103 (2007): points go down the slope across the path and are
         spread evenly along it. It begins straight and bowed to either side, since a straight line may run along a
-        ridge; the lowest of the three counts, by 0.1 mJ/m2. The ends stay. Raises InputError for ends that are one point.
+        ridge; the lowest of the three counts, by 0.1 mJ/m2. The ends stay. Raises InputError for ends that are
+        one point.
         """
         a, b = (frozen(x, np.float64, (2,), "an end of the path") for x in (start, end))
         if np.linalg.norm((b - a) @ self.lattice) < 0.1:
@@ -138,13 +139,15 @@ class GammaSurface:
     def _described(self, path: Floats, inverse: Floats) -> LowPath:
         length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
         fine = np.linspace(0.0, length[-1], 10 * len(path))
-        dense = CubicSpline(length, path)(fine)
-        gamma = self.at(dense @ inverse)
-        top = int(np.argmax(gamma))
+        place = CubicSpline(length, path)
+        gamma = self.at(place(fine) @ inverse)
+        near = fine[[max(int(np.argmax(gamma)) - 1, 0), min(int(np.argmax(gamma)) + 1, len(fine) - 1)]]
+        best = minimize_scalar(lambda x: -float(self.at(place(x) @ inverse)), bounds=near, method="bounded")
+        top, highest = (best.x, -best.fun) if -best.fun > gamma.max() else (fine[np.argmax(gamma)], gamma.max())
         steepest = float(np.abs(np.gradient(gamma, fine)).max())
         return LowPath(
-            path @ inverse, length, self.at(path @ inverse), float(gamma[top]), float(fine[top]),
-            dense[top] @ inverse, steepest / EV_PER_A2_IN_J_PER_M2 * EV_PER_A3_IN_GPA,
+            path @ inverse, length, self.at(path @ inverse), float(highest), float(top),
+            place(top) @ inverse, steepest / EV_PER_A2_IN_J_PER_M2 * EV_PER_A3_IN_GPA,
         )  # fmt: skip
 
     def meV_per_fu(self, gamma_J_per_m2: float) -> float:
