@@ -54,6 +54,7 @@ from simkit.build.shapes.twin import TwinSettings, mirror_twin
 from simkit.build.shapes.twin_search import TwinSearch
 from simkit.build.sharing import Coherency, coherency
 from simkit.build.sites import Sites, candidate_sites, label
+from simkit.build.slab_moves import distinct_slabs, slab_weights
 from simkit.build.spinel import oxygen_parameter, spinel_heights
 from simkit.build.stacking import Interlock, Slab, Stack, same_cyclic
 from simkit.build.strain import Misfit, Shared, misfit, plane_stress, share_strain, stiffness
@@ -152,6 +153,7 @@ __all__ = [
     "configurational_entropy",
     "core_shell",
     "default_heights",
+    "distinct_slabs",
     "distorted",
     "domains",
     "endpoints",
@@ -204,6 +206,7 @@ __all__ = [
     "shape_from_dict",
     "shape_to_dict",
     "share_strain",
+    "slab_weights",
     "slid",
     "slide_weights",
     "space_group",

@@ -39,7 +39,7 @@ from simkit.measure.energies import (
 )
 from simkit.measure.error_bars import Estimate, mean_of_blocks, ratio_of_blocks
 from simkit.measure.exports import stress_columns, vtk_text, with_stress
-from simkit.measure.gamma import GammaProfile, GlidePlane, gamma_profile
+from simkit.measure.gamma import GammaProfile, GlidePlane, gamma_profile, per_formula_unit_meV
 from simkit.measure.gamma_surface import GammaSurface, LowPath, gamma_surface
 from simkit.measure.kinetic import (
     HoppingDiffusion,
@@ -133,6 +133,7 @@ __all__ = [
     "mean_of_blocks",
     "mean_squares",
     "moduli",
+    "per_formula_unit_meV",
     "percolation",
     "percolation_by_label",
     "percolation_within",

@@ -12,7 +12,7 @@ from scipy.optimize import minimize, minimize_scalar
 
 from simkit.arrays import Floats, frozen
 from simkit.errors import InputError
-from simkit.measure.gamma import GlidePlane
+from simkit.measure.gamma import GlidePlane, per_formula_unit_meV
 from simkit.units import EV_PER_A2_IN_J_PER_M2, EV_PER_A3_IN_GPA
 
 PATH_POINTS = 61
@@ -152,7 +152,7 @@ class GammaSurface:
 
     def meV_per_fu(self, gamma_J_per_m2: float) -> float:
         """An energy per area as one per formula unit of the plane, meV."""
-        return gamma_J_per_m2 / EV_PER_A2_IN_J_PER_M2 * 1e3 * self.plane.area_A2 / self.plane.formula_units
+        return per_formula_unit_meV(gamma_J_per_m2, self.plane.area_A2, self.plane.formula_units)
 
     def _by_fraction(self, fractions: Floats) -> Floats:
         return self.lattice @ self.slope(fractions)
