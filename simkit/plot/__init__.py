@@ -12,6 +12,7 @@ from simkit.plot.curves import (
     gliding_figure,
     line_figure,
 )
+from simkit.plot.gliding import ResistanceSeries, SurfacePanel, resistance_figure, surface_figure
 from simkit.plot.pictures import FieldPanel, StressPanel, field_map_figure, stress_map_figure, structure_figure
 from simkit.plot.scorecards import Dot, DotColumn, DotRow, Goal, Names, dot_figure, goal_figure, panel_figure
 from simkit.plot.style import png_bytes, small_png_bytes, svg_bytes
@@ -30,8 +31,10 @@ __all__ = [
     "LineCurve",
     "Names",
     "Relaxation",
+    "ResistanceSeries",
     "Scatter",
     "StressPanel",
+    "SurfacePanel",
     "bar_figure",
     "barrier_figure",
     "convergence_figure",
@@ -44,8 +47,10 @@ __all__ = [
     "panel_figure",
     "parity_figure",
     "png_bytes",
+    "resistance_figure",
     "small_png_bytes",
     "stress_map_figure",
     "structure_figure",
+    "surface_figure",
     "svg_bytes",
 ]
