@@ -14,9 +14,11 @@ from simkit.arrays import Floats
 from simkit.config import Section
 from simkit.errors import Stopped
 from simkit.potential.base import Evaluation, Potential, Spread
+from simkit.potential.card import Card
 from simkit.structure import Structure
 from simkit.units import EV_PER_A3_IN_GPA
 from simkit.workflows.common import QUIET, Hooks, named_structures
+from simkit.workflows.rundirs import card_facts, column, section
 
 
 class Config(Section):
@@ -145,3 +147,39 @@ def table(answer: Answer) -> dict:
     if elastic.stable:
         numbers["moduli_GPa"] = {key: value for key, value in vars(measure.moduli(elastic)).items()}
     return numbers
+
+
+def line(name: str, answer: Answer) -> str:
+    """One answer in words."""
+    c = answer.elastic.constants_GPa
+    words = ", ".join(f"{key} {value:.1f}" for key, value in c.items())
+    return f"{name} ({answer.space_group}): {words} GPa; {'stable' if answer.elastic.stable else 'NOT stable'}"
+
+
+def page(study: str, result: Result, card: Card) -> dict[str, Any]:
+    """results.json and page of elastic constants."""
+    rows, kinds = [], ("C11", "C12", "C13", "C33", "C44", "C66")
+    names = ("young_along", "young_across", "shear_along", "shear_between", "bulk", "biaxial")
+    for name, answer in result.answers.items():
+        c = answer.elastic.constants_GPa
+        m = vars(measure.moduli(answer.elastic)) if answer.elastic.stable else dict.fromkeys(names)
+        verdict = "stable" if answer.elastic.stable else "not stable"
+        rows.append([name, answer.space_group, *(c[k] for k in kinds), *(m[k] for k in names), verdict])
+    columns = [column("structure"), column("group", text=True), *(column(k, "GPa", 1) for k in kinds)]
+    columns += [column(k.replace("_", " "), "GPa", 1) for k in names] + [column("Born", text=True)]
+    words = (
+        "Stresses of cells strained both ways with relaxed ions; the point group turns the fewest strains into all. "
+        "Constants are averaged over turns about the layer normal. Young's and shear moduli along the layers are means "
+        "over directions; shear between is that of layers sliding over one another."
+    )
+    table_ = {"caption": "", "columns": columns, "rows": rows}
+    return {
+        "study": study,
+        "title": f"Elastic constants of {study}",
+        "lead": "Elastic constants, moduli along and across the layers, and whether each crystal is stable.",
+        "warnings": [f"{n}: not stable." for n, a in result.answers.items() if not a.elastic.stable],
+        "headline": [],
+        "sections": [section("Elastic constants", [words], [], [table_])],
+        "potential": card_facts(card),
+        "elastic": {name: table(answer) for name, answer in result.answers.items()},
+    }

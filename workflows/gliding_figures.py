@@ -19,7 +19,7 @@ def surfaces(found: tuple[Surface, ...]) -> object:
 
 def _panel(surface: Surface) -> plot.SurfacePanel:
     lattice = surface.gamma.lattice
-    span = 0.75 * np.linalg.norm(lattice, axis=1).max()
+    span = 0.9 * np.linalg.norm(lattice, axis=1).max()
     x, y = np.meshgrid(np.linspace(-span, span, FINE), np.linspace(-span, span, FINE), indexing="ij")
     flat = np.stack([x, y, np.zeros_like(x)], axis=-1) @ np.linalg.pinv(lattice)
     paths = tuple((surface.becomes[g], path.fractions @ lattice[:, :2]) for g, path in surface.paths.items())

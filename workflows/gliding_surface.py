@@ -152,7 +152,9 @@ def _surface(task: _Task, points: list[Point]) -> Surface:
 def lowest_path(gamma: measure.GammaSurface, vectors_A: np.ndarray) -> measure.LowPath:
     """Of the low paths to each of several equivalent translations (k, 3) A, the lowest."""
     ends = vectors_A @ np.linalg.pinv(gamma.lattice)
-    paths = [gamma.low_path(np.zeros(2), end) for end in ends]
+    straight = np.round(gamma.at(np.linspace(0.0, 1.0, 9)[:, None, None] * ends), 6)
+    unlike = [ends[k] for k in np.unique(straight, axis=1, return_index=True)[1]]
+    paths = [gamma.low_path(np.zeros(2), end) for end in unlike]
     return min(paths, key=lambda path: (round(path.unstable_J_per_m2, 9), path.length_A))
 
 

@@ -73,9 +73,12 @@ from simkit.measure.site_jumps import (
 )
 from simkit.measure.statistics import share_above, volume_mean, volume_percentiles
 from simkit.measure.stress import Reference, Site, StressField, reference_of, site_reference, stress_field
-from simkit.measure.tensors import deviator, hydrostatic, principal, von_mises
+from simkit.measure.stress_average import averaged, kinetic_virials
+from simkit.measure.stress_regions import RegionStress, distance_bins, distance_to_planes_A, stress_by_region
+from simkit.measure.tensors import deviator, hydrostatic, principal, principal_axes, von_mises
 from simkit.measure.track import displacements_A, track_length_A, window_A
 from simkit.measure.volumes import voronoi_volumes
+from simkit.measure.vti import box_grid, vti_text
 
 __all__ = [
     "Arrhenius",
@@ -101,6 +104,7 @@ __all__ = [
     "Percolation",
     "PhaseShare",
     "Reference",
+    "RegionStress",
     "Site",
     "SiteTable",
     "StressField",
@@ -108,6 +112,8 @@ __all__ = [
     "StressProfile",
     "ThicknessFit",
     "arrhenius",
+    "averaged",
+    "box_grid",
     "cartesian_rotations",
     "coarse_grain",
     "collective_tracks",
@@ -118,6 +124,8 @@ __all__ = [
     "deviator",
     "diffusivity",
     "displacements_A",
+    "distance_bins",
+    "distance_to_planes_A",
     "elastic_constants",
     "fit_barrier",
     "gamma_profile",
@@ -129,6 +137,7 @@ __all__ = [
     "ion_tracks",
     "jump_rate",
     "jumps",
+    "kinetic_virials",
     "largest_rise",
     "mean_of_blocks",
     "mean_squares",
@@ -138,6 +147,7 @@ __all__ = [
     "percolation_by_label",
     "percolation_within",
     "principal",
+    "principal_axes",
     "profile_along_normal",
     "ratio_of_blocks",
     "reference_of",
@@ -152,6 +162,7 @@ __all__ = [
     "stays_ps",
     "strain",
     "strains_needed",
+    "stress_by_region",
     "stress_columns",
     "stress_field",
     "stress_grid",
@@ -164,6 +175,7 @@ __all__ = [
     "volume_percentiles",
     "von_mises",
     "voronoi_volumes",
+    "vti_text",
     "vtk_text",
     "window_A",
     "with_stress",

@@ -15,8 +15,8 @@ from simkit.errors import InputError
 from simkit.measure.gamma import GlidePlane, per_formula_unit_meV
 from simkit.units import EV_PER_A2_IN_J_PER_M2, EV_PER_A3_IN_GPA
 
-PATH_POINTS = 61
-_ROUNDS = 4000
+PATH_POINTS = 41
+_ROUNDS = 1500
 _STEP_A = 0.02
 _BOW = 0.15
 _STILL_A = 1e-6
@@ -73,7 +73,8 @@ class GammaSurface:
             short = aliases[length < length.min() + 1e-6]
             waves += list(short)
             parts += [amplitudes[k] / len(short)] * len(short)
-        return np.array(waves, dtype=np.float64), np.array(parts)
+        heard = np.abs(parts) > 1e-12 * max(float(np.abs(parts).max()), 1e-300)
+        return np.array(waves, dtype=np.float64)[heard], np.array(parts)[heard]
 
     def at(self, fractions: ArrayLike) -> Floats:
         """(...,) J/m2 at fractions (..., 2) of the lattice vectors."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from simkit.arrays import Floats
 from simkit.errors import InputError
@@ -45,11 +46,11 @@ def surface_figure(panels: Sequence[SurfacePanel], title: str = "") -> Figure:
     need(panels, "gamma surfaces")
     lowest = min(float(panel.values_J_per_m2.min()) for panel in panels)
     highest = max(float(panel.values_J_per_m2.max()) for panel in panels)
-    levels = np.linspace(lowest, highest if highest > lowest else lowest + 1.0, _LEVELS)
+    levels = MaxNLocator(_LEVELS).tick_values(lowest, highest if highest > lowest else lowest + 1.0)
     columns = min(_COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     with house_style():
-        figure = blank_figure(min(PAGE_WIDTH_IN, 1.0 + 2.7 * columns), 2.7 * rows + 0.3)
+        figure = blank_figure(min(PAGE_WIDTH_IN, 1.0 + 2.7 * columns), 2.3 * rows + 0.5)
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
         for axes, panel in zip(grid.ravel(), panels, strict=False):
             shown = axes.contourf(panel.x_A, panel.y_A, panel.values_J_per_m2, levels=levels, cmap=_COLOURS)

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from simkit import cli
-from simkit.cli.shortcuts import hop_line, way_line
+from simkit.cli.shortcuts import hop_line
+from simkit.workflows.gliding_files import way_line
 
 
 def call(monkeypatch, capsys, *words):
