@@ -2,6 +2,7 @@
 
 from simkit.build import checks
 from simkit.build.assemble import Model, Settings, bulk, intergrowth
+from simkit.build.charging import charged, ion_counts
 from simkit.build.checks import Limits, Rules, Validation
 from simkit.build.columns import (
     Columns,
@@ -144,6 +145,7 @@ __all__ = [
     "basal_twin",
     "bulk",
     "candidate_sites",
+    "charged",
     "checks",
     "classify",
     "classify_columns",
@@ -175,6 +177,7 @@ __all__ = [
     "interfaces_of",
     "intergrowth",
     "interlock_scores",
+    "ion_counts",
     "ion_orders",
     "label",
     "lateral",

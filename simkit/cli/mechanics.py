@@ -15,12 +15,23 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from simkit import config, io, potential
+from simkit import config, io, potential, solve
 from simkit.cli.progress import watching
-from simkit.errors import InputError
+from simkit.errors import InputError, nearest
 from simkit.potential.base import check_elements
 from simkit.structure import Structure
-from simkit.workflows import committee, elastic, gliding, gliding_slabs, gliding_surface, rundirs
+from simkit.workflows import (
+    committee,
+    elastic,
+    gliding,
+    gliding_slabs,
+    gliding_surface,
+    rundirs,
+    stress,
+    stress_figures,
+    stress_report,
+    stress_study,
+)
 from simkit.workflows import gliding_files as glides
 from simkit.workflows import gliding_lock as lock
 from simkit.workflows import gliding_report as told
@@ -65,6 +76,7 @@ class Asked:
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("glide")(glide_command)
+    app.command("stress")(stress_command)
     app.command("elastic")(elastic_command)
 
 
@@ -158,6 +170,46 @@ def _lock_study(asked: Asked) -> None:
     for line in told.lock_lines(result):
         typer.echo(line)
     ended(run, page, result.converged)
+
+
+def stress_command(  # noqa: PLR0913 (one option each)
+    inputs: Inputs,
+    out: Out = None,
+    resume: Resume = False,
+    reference: Annotated[
+        list[str] | None, typer.Option("--reference", help="Stem of a file that is a bulk phase.")
+    ] = None,
+    potential_name: PotentialName = None,
+    device: Device = None,
+    trust: Trust = None,
+    set_: Assignments = None,
+) -> None:
+    """Stress maps: of files, with --reference in excess of bulk phases; or a study file of cells and states."""
+    asked = Asked(inputs, out or Path("stress"), resume, potential_name, device, trust, set_ or [])
+    if asked.study is not None:
+        settings = config.checked(stress_study.Config, asked.data())
+        with running(asked, settings, settings, []) as run:
+            result = run.ledger.step("stress", lambda: stress_study.run(settings, run.model, run.hooks))
+            _end_stress(run, settings.name, result.maps, result.converged)
+    structures = named(asked.inputs)
+    for name in reference or []:
+        if name not in structures:
+            raise InputError(f"--reference {name!r} is none of the files; {nearest(name, structures)}")
+    settings, request = settings_of(asked, stress.Config)
+    with running(asked, settings, request, structures.values()) as run:
+        given = tuple(reference or ())
+        found = run.ledger.step("stress", lambda: stress.run(settings, run.model, structures, given, run.hooks))
+        maps = tuple(stress_study.Mapped("as given", name, m, solve.CONVERGED, {}) for name, m in found.maps.items())
+        _end_stress(run, request.name, maps, True)
+
+
+def _end_stress(run: rundirs.Run, name: str, maps: tuple[stress_study.Mapped, ...], converged: bool) -> None:
+    stress_report.write(run.directory, stress_report.maps_of(maps))
+    figures = stress_figures.draw(maps, run.model.card)
+    page = run.finish(stress_report.page(name, maps, run.model.card), figures, converged)
+    for line in stress_report.lines(maps):
+        typer.echo(line)
+    ended(run, page, converged)
 
 
 def elastic_command(

@@ -15,8 +15,10 @@ from simkit.plot.curves import (
 from simkit.plot.gliding import ResistanceSeries, SurfacePanel, resistance_figure, surface_figure
 from simkit.plot.pictures import FieldPanel, StressPanel, field_map_figure, stress_map_figure, structure_figure
 from simkit.plot.scorecards import Dot, DotColumn, DotRow, Goal, Names, dot_figure, goal_figure, panel_figure
+from simkit.plot.stress_panels import PanelNote, region_figure, stress_panel_figure
 from simkit.plot.style import png_bytes, small_png_bytes, svg_bytes
 from simkit.plot.training import Course, Scatter, learning_figure, parity_figure
+from simkit.plot.turning import TurningCell, turning_html
 
 __all__ = [
     "BarGroup",
@@ -30,11 +32,13 @@ __all__ = [
     "Goal",
     "LineCurve",
     "Names",
+    "PanelNote",
     "Relaxation",
     "ResistanceSeries",
     "Scatter",
     "StressPanel",
     "SurfacePanel",
+    "TurningCell",
     "bar_figure",
     "barrier_figure",
     "convergence_figure",
@@ -47,10 +51,13 @@ __all__ = [
     "panel_figure",
     "parity_figure",
     "png_bytes",
+    "region_figure",
     "resistance_figure",
     "small_png_bytes",
     "stress_map_figure",
+    "stress_panel_figure",
     "structure_figure",
     "surface_figure",
     "svg_bytes",
+    "turning_html",
 ]
