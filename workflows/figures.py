@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from simkit import build, measure, plot
@@ -95,8 +97,13 @@ def barriers(found: Findings) -> object:
 
 def glides(found: Findings) -> object:
     """Gamma from the letter below (-1) through the present one (0) to the letter above (+1), one panel per mode."""
+    return glide_lines(found.gliding.profiles, found.label)
+
+
+def glide_lines(profiles: Sequence[gliding.Profile], solid: str = "") -> object:
+    """The same of any profiles; those of another structure than `solid` are dashed, none where it is empty."""
     curves = []
-    for profile in found.gliding.profiles:
+    for profile in profiles:
         ways = [(letter, gliding.gamma(profile, letter)) for letter in sorted(profile.letters)]
         points = [_signed(letter, c.fractions, c.gamma_J_per_m2) for letter, c in ways]
         lines = [_signed(letter, c.curve_fractions, c.curve_J_per_m2) for letter, c in ways]
@@ -108,7 +115,7 @@ def glides(found: Findings) -> object:
                 gamma_J_per_m2=np.concatenate([y for _, y in points]),
                 curve_fractions=np.concatenate([x for x, _ in lines]),
                 curve_J_per_m2=np.concatenate([y for _, y in lines]),
-                dashed=profile.structure != found.label,
+                dashed=bool(solid) and profile.structure != solid,
             )
         )
     return plot.gliding_figure(curves)

@@ -10,10 +10,12 @@ from pydantic import Field, field_validator
 
 from simkit import build, io, measure, solve
 from simkit.config import Section
-from simkit.errors import InputError, Stopped
+from simkit.errors import InputError
 from simkit.potential.base import Potential
 from simkit.structure import Structure
+from simkit.workflows.cells import area_A2
 from simkit.workflows.common import QUIET, Hooks, named_structures
+from simkit.workflows.gliding_points import Effort, Place, Point, lowest, settled
 
 Mode = Literal["rigid", "normal", "held"]
 
@@ -92,9 +94,6 @@ class Result:
         return {f"{p.name} {p.mode}": [io.to_ase(s) for s in p.structures] for p in self.profiles}
 
 
-TYPES = (Profile,)
-
-
 @dataclass(frozen=True)
 class _Task:
     label: str
@@ -102,90 +101,114 @@ class _Task:
     gallery: int
     mode: Mode
 
+    @property
+    def what(self) -> str:
+        return f"{self.label}, gallery {self.gallery}, {self.mode} slide"
+
 
 def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QUIET, name: str = "gliding") -> Result:
     """Slide galleries of relaxed layered structures (Structure, ase.Atoms, pymatgen.Structure; one or by name).
 
-    Each profile is one batch: every displaced point of one gallery under one kind of relaxation.
-    Raises InputError for a structure that is not layered or a gallery that it does not have, Stopped when the
+    Every point of every gallery, structure and kind of relaxation is relaxed in one batch, and kept by itself.
+    Raises InputError for a structure that is not layered, has free surfaces or lacks a gallery, Stopped when the
     potential answers with numbers that are not finite.
     """
     tasks = [
         _Task(label, structure, gallery, mode)
-        for label, given in named_structures(structures).items()
-        for structure in [build.label(given)]
-        for gallery in _galleries(config, structure)
+        for label, structure in layered(structures).items()
+        for gallery in galleries_of(config.galleries, structure)
         for mode in config.modes
     ]
-    return Result(tuple(_kept(config, potential, task, hooks, name) for task in tasks))
+    fraction = _fractions(config)
+    places = {k: _places(config, task, fraction, name) for k, task in enumerate(tasks)}
+    every = [place for rows in places.values() for row in rows for place in row]
+    effort = Effort(config.fmax_eV_per_A, config.max_steps)
+    found = settled(every, potential, effort, hooks, f"{name}: {len(every)} points")
+    profiles = []
+    for k, task in enumerate(tasks):
+        points = [lowest([found[place.key] for place in row], task.what) for row in places[k]]
+        profiles.append(_profile(task, fraction, points))
+    return Result(tuple(profiles))
 
 
-def _kept(config: Config, potential: Potential, task: _Task, hooks: Hooks, name: str) -> Profile:
-    key = f"{name}-{task.label}-gallery{task.gallery}-{task.mode}"
-    return hooks.keep(key, lambda: _slide(config, potential, task, hooks), TYPES)
+def layered(structures: Any) -> dict[str, Structure]:
+    """Labelled structures by name. Raises InputError for one that is not layered or has free surfaces."""
+    found = {}
+    for label, given in named_structures(structures).items():
+        build.require_filled(given, label)
+        found[label] = build.label(given)
+    return found
 
 
-def _galleries(config: Config, structure: Structure) -> list[int]:
+def _fractions(config: Config) -> np.ndarray:
+    steps = np.arange(1, config.points + 1) / config.points
+    return np.sort(np.concatenate([[0.0], *(letter * steps for letter in config.letters)]))
+
+
+def _places(config: Config, task: _Task, fraction: np.ndarray, name: str) -> list[list[Place]]:
+    """For every fraction the places to start from, of which the lowest counts."""
+    up, down = build.letter_vectors(task.structure)
+    vectors = [f * up if f > 0 else -f * down for f in fraction]
+    starts = slide_starts(task.structure, task.gallery, task.mode, config.seed)
+    head = f"{name}-{task.label}-gallery{task.gallery}-{task.mode}"
+    return [
+        [Place(f"{head}-{f:+.6f}-{k}", solve.slid_by(s, w, t), task.mode) for k, (s, w) in enumerate(starts)]
+        for f, t in zip(fraction, vectors, strict=True)
+    ]
+
+
+def _profile(task: _Task, fraction: np.ndarray, points: list[Point]) -> Profile:
+    stack = build.classify(task.structure).stack
+    kind = stack.gaps()[task.gallery]
+    return Profile(
+        name=f"{kind} alone" if task.label == kind else f"{kind} in {task.label}",
+        structure=task.label,
+        kind=kind,
+        gallery=task.gallery,
+        mode=task.mode,
+        fraction=fraction,
+        energy_eV=np.array([point.energy_eV for point in points]),
+        area_A2=area_A2(task.structure),
+        formula_units=float((task.structure.tags["site"] == "TM").sum() / len(stack.gaps())),
+        letter_distance_A=float(np.linalg.norm(build.letter_vectors(task.structure)[0])),
+        becomes={g: stack.glide(task.gallery, g).gaps()[task.gallery] for g in (1, -1)},
+        statuses=tuple(point.status for point in points),
+        structures=tuple(point.structure for point in points),
+    )
+
+
+def slide_starts(structure: Structure, gallery: int, mode: str, seed: int) -> list[tuple[Structure, np.ndarray]]:
+    """Structures and weights to start from: one, or for free ions two (half way, staying behind), nudged."""
+    weights = build.slide_weights(structure, gallery)
+    if mode != "held":
+        return [(structure, weights)]
+    ions = structure.tags["gallery"] == gallery
+    nudged = with_nudged_ions(structure, ions, seed)
+    return [(nudged, weights), (nudged, np.where(ions, 0.0, weights))]
+
+
+def with_nudged_ions(structure: Structure, ions: np.ndarray, seed: int) -> Structure:
+    """The structure with those ions moved a little in the plane (`NUDGE_A`): none stays on a symmetry element."""
+    nudge = np.zeros_like(structure.positions)
+    nudge[ions, :2] = np.random.default_rng(seed).normal(0.0, NUDGE_A, (int(ions.sum()), 2))
+    return structure.moved_to(structure.positions + nudge)
+
+
+def galleries_of(asked: Literal["kinds"] | list[int], structure: Structure) -> list[int]:
     """The galleries to slide: those asked for, or of each kind the one farthest from any other kind."""
     gaps = build.classify(structure).stack.gaps()
     count = len(gaps)
-    if config.galleries != "kinds":
-        wrong = [g for g in config.galleries if not 0 <= g < count]
+    if asked != "kinds":
+        wrong = [g for g in asked if not 0 <= g < count]
         if wrong:
             raise InputError(f"gallery {wrong[0]} does not exist; this structure has galleries 0 to {count - 1}.")
-        return list(config.galleries)
+        return list(asked)
 
     def distance(gallery: int) -> int:
         others = [min((gallery - j) % count, (j - gallery) % count) for j in range(count) if gaps[j] != gaps[gallery]]
         return min(others, default=count)
 
     return [max((j for j in range(count) if gaps[j] == kind), key=distance) for kind in dict.fromkeys(gaps)]
-
-
-def _slide(config: Config, potential: Potential, task: _Task, hooks: Hooks) -> Profile:
-    structure, gallery = task.structure, task.gallery
-    stack = build.classify(structure).stack
-    up, down = build.letter_vectors(structure)
-    steps = np.arange(1, config.points + 1) / config.points
-    fraction = np.sort(np.concatenate([[0.0], *(letter * steps for letter in config.letters)]))
-    vectors = np.array([f * up if f > 0 else -f * down for f in fraction])
-    relaxing = solve.RelaxSettings(max_steps=config.max_steps)
-    watch = hooks.watch(f"gliding {task.label}, gallery {gallery}, {task.mode}")
-    settings = solve.SlideSettings(config.fmax_eV_per_A, relaxing, None if task.mode == "rigid" else watch)
-    starts = _starts(config, task)
-    found = [solve.slide(s, weights, vectors, potential, task.mode, settings) for s, weights in starts]
-    points = [min(same, key=lambda point: (not point.converged, point.energy_eV)) for same in zip(*found, strict=True)]
-    kind = stack.gaps()[gallery]
-    broken = [point.status for point in points if not np.isfinite(point.energy_eV)]
-    if broken:
-        raise Stopped(f"{task.label}, gallery {gallery}, {task.mode} slide: {broken[0]}")
-    return Profile(
-        name=f"{kind} alone" if task.label == kind else f"{kind} in {task.label}",
-        structure=task.label,
-        kind=kind,
-        gallery=gallery,
-        mode=task.mode,
-        fraction=fraction,
-        energy_eV=np.array([point.energy_eV for point in points]),
-        area_A2=points[0].area_A2,
-        formula_units=float((structure.tags["site"] == "TM").sum() / len(stack.gaps())),
-        letter_distance_A=float(np.linalg.norm(up)),
-        becomes={g: stack.glide(gallery, g).gaps()[gallery] for g in (1, -1)},
-        statuses=tuple(point.status for point in points),
-        structures=tuple(point.structure for point in points),
-    )
-
-
-def _starts(config: Config, task: _Task) -> list[tuple[Structure, np.ndarray]]:
-    """Structures and weights to start from: one, or for free ions two (half way, staying behind), nudged."""
-    weights = build.slide_weights(task.structure, task.gallery)
-    if task.mode != "held":
-        return [(task.structure, weights)]
-    ions = task.structure.tags["gallery"] == task.gallery
-    nudge = np.zeros_like(task.structure.positions)
-    nudge[ions, :2] = np.random.default_rng(config.seed).normal(0.0, NUDGE_A, (int(ions.sum()), 2))
-    nudged = task.structure.moved_to(task.structure.positions + nudge)
-    return [(nudged, weights), (nudged, np.where(ions, 0.0, weights))]
 
 
 def gamma(profile: Profile, letter: int) -> measure.GammaProfile:

@@ -39,7 +39,7 @@ def page(directory: RunDirectory) -> Path:
 def _structures(directory: RunDirectory, found: Findings) -> None:
     cells: dict[str, Structure] = {"built": found.model.structure}
     cells |= {found.label: found.whole.structure, **{name: o.structure for name, o in found.phases.items()}}
-    cells |= {name: measure.with_stress(m.structure, m.field) for name, m in found.stress.maps.items()}
+    cells |= {name: measure.with_stress(m.structure, m.field, m.smooth) for name, m in found.stress.maps.items()}
     folder = directory.path / "structures"
     folder.mkdir(exist_ok=True)
     for name, cell in cells.items():

@@ -63,6 +63,11 @@ class StressMap:
         """(n,) von Mises stress of the coarse-grained field at the atoms."""
         return measure.von_mises(self.smooth) * EV_PER_A3_IN_GPA
 
+    @property
+    def smooth_hydrostatic_GPa(self) -> Floats:
+        """(n,) hydrostatic part of the coarse-grained field at the atoms, tensile positive."""
+        return measure.hydrostatic(self.smooth) * EV_PER_A3_IN_GPA
+
 
 @dataclass(frozen=True)
 class Result:
@@ -93,13 +98,25 @@ def run(
     Raises SimkitError where the potential gives no atomic virials.
     """
     given = named_structures(structures)
+    for name, structure in given.items():
+        build.require_filled(structure, name)
 
     def compute() -> Result:
         evaluations = dict(zip(given, potential.evaluate(list(given.values()), virials=True), strict=True))
-        sites = _sites(given, evaluations, references)
-        return Result({name: _mapped(config, name, s, evaluations[name], sites) for name, s in given.items()})
+        return mapped(config, given, evaluations, references)
 
     return hooks.keep("stress", compute, TYPES)
+
+
+def mapped(
+    config: Config,
+    given: Mapping[str, Structure],
+    evaluations: Mapping[str, Evaluation],
+    references: Sequence[str] = (),
+) -> Result:
+    """Maps of structures that are evaluated already, with virials (from one frame, or averaged over many)."""
+    sites = _sites(given, evaluations, references)
+    return Result({name: _mapped(config, name, s, evaluations[name], sites) for name, s in given.items()})
 
 
 def site_labels(structure: Structure) -> tuple[list[str], list[str]]:

@@ -2,6 +2,7 @@
 
 from simkit.build import checks
 from simkit.build.assemble import Model, Settings, bulk, intergrowth
+from simkit.build.charging import charged, ion_counts
 from simkit.build.checks import Limits, Rules, Validation
 from simkit.build.columns import (
     Columns,
@@ -49,6 +50,7 @@ from simkit.build.lateral.glide import lateral
 from simkit.build.lateral.settings import LateralSettings
 from simkit.build.occupy import Filled, occupy
 from simkit.build.phases import PHASES, Block
+from simkit.build.planar import GlideGrid, glide_grid
 from simkit.build.plane import ROOT3, orthogonal
 from simkit.build.polytypes import SHAPES
 from simkit.build.recipes import rebuild
@@ -66,10 +68,12 @@ from simkit.build.shapes.twin import TwinSettings, mirror_twin
 from simkit.build.shapes.twin_search import TwinSearch
 from simkit.build.sharing import Coherency, coherency
 from simkit.build.sites import Sites, candidate_sites, label
+from simkit.build.slab_moves import distinct_slabs, slab_weights
 from simkit.build.spinel import oxygen_parameter, spinel_heights
 from simkit.build.stacking import Interlock, Slab, Stack, same_cyclic
 from simkit.build.strain import Misfit, Shared, misfit, plane_stress, share_strain, stiffness
-from simkit.build.symmetry import space_group
+from simkit.build.surfaces import free_surface, require_filled
+from simkit.build.symmetry import operations, space_group
 from simkit.build.tunnel.bulk import tunnel_bulk
 from simkit.build.tunnel.interface import RECOMMENDED, tunnel_interface
 from simkit.build.tunnel.join import Contact
@@ -108,6 +112,7 @@ __all__ = [
     "Filled",
     "FlipCandidate",
     "FlipSettings",
+    "GlideGrid",
     "Gradient",
     "Heights",
     "Hop",
@@ -157,6 +162,7 @@ __all__ = [
     "basal_twin",
     "bulk",
     "candidate_sites",
+    "charged",
     "checks",
     "classify",
     "classify_columns",
@@ -166,6 +172,7 @@ __all__ = [
     "configurational_entropy",
     "core_shell",
     "default_heights",
+    "distinct_slabs",
     "distorted",
     "domains",
     "endpoints",
@@ -177,7 +184,9 @@ __all__ = [
     "find_hops",
     "flip_candidates",
     "formula_amounts",
+    "free_surface",
     "gallery_sites",
+    "glide_grid",
     "gradient",
     "harvest",
     "hops",
@@ -188,6 +197,7 @@ __all__ = [
     "interfaces_of",
     "intergrowth",
     "interlock_scores",
+    "ion_counts",
     "ion_orders",
     "joined",
     "label",
@@ -203,6 +213,7 @@ __all__ = [
     "mirror_twin",
     "misfit",
     "occupy",
+    "operations",
     "orthogonal",
     "oxygen_parameter",
     "parse_formula",
@@ -214,12 +225,14 @@ __all__ = [
     "prototype",
     "published",
     "rebuild",
+    "require_filled",
     "same_cyclic",
     "sequence",
     "shape_from_dict",
     "shape_to_dict",
     "share_strain",
     "site_classes",
+    "slab_weights",
     "slid",
     "slide_weights",
     "space_group",

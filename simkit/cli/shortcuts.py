@@ -1,24 +1,24 @@
-"""One command per step, on structure files: build, relax, neb, glide, stress."""
+"""One command per step, on structure files: build, relax, neb; glide, stress and elastic are in `mechanics`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from simkit import config, io, measure, potential
+from simkit import config, io, potential
+from simkit.cli import mechanics
 from simkit.cli.building import build_command, require_free
 from simkit.cli.paths import neb_command
 from simkit.cli.progress import watching
-from simkit.errors import InputError, nearest
+from simkit.errors import InputError
 from simkit.potential.base import check_elements
-from simkit.structure import Structure
-from simkit.workflows import committee, gliding, numbers, relax, stress
+from simkit.workflows import committee, relax
 from simkit.workflows.common import Hooks
 
 Files = Annotated[list[Path], typer.Argument(help="Structure files: .cif, .extxyz, .xyz, POSCAR, .vasp, .lammps-data")]
@@ -46,8 +46,7 @@ def register(app: typer.Typer) -> None:
     app.command("build")(build_command)
     app.command("relax")(relax_command)
     app.command("neb")(neb_command)
-    app.command("glide")(glide_command)
-    app.command("stress")(stress_command)
+    mechanics.register(app)
 
 
 @contextmanager
@@ -60,7 +59,7 @@ def prepared(asked: Asked, model: type[config.Record]) -> Iterator[tuple]:
     words = {name: given.pop(name) for name in ("committee",) if name in given}
     limits = config.checked(committee.Settings, words).committee
     settings = config.checked(model, given)
-    structures = named(asked.files)
+    structures = mechanics.named(asked.files)
     require_free(asked.out)
     loaded = committee.watched(limits, potential.load(asked.potential, device=asked.device, trust=asked.trust))
     for structure in structures.values():
@@ -76,14 +75,6 @@ def prepared(asked: Asked, model: type[config.Record]) -> Iterator[tuple]:
         raise
     for line in committee.finish(asked.out, loaded):
         typer.echo(line)
-
-
-def named(files: list[Path]) -> dict[str, Structure]:
-    """Structures by the stem of their file. Raises InputError when two files share one."""
-    structures = {path.stem: io.read(path) for path in files}
-    if len(structures) < len(files):
-        raise InputError("two of the files have the same name; rename one, results are kept by name.")
-    return structures
 
 
 def relax_command(
@@ -104,57 +95,6 @@ def relax_command(
         io.write(out / f"{name}.cif", o.structure)
         typer.echo(f"{name}: {o.status}; {o.evaluation.energy:.6f} eV, {o.fmax_eV_per_A:.4f} eV/A, {o.steps} steps")
     raise typer.Exit(0 if result.converged else 1)
-
-
-def glide_command(
-    files: Files,
-    out: Out = Path("gliding"),
-    potential_name: PotentialName = "default",
-    device: Device = "auto",
-    trust: Trust = None,
-    set_: Assignments = None,
-) -> None:
-    """Energy of sliding a gallery of each kind towards its neighbouring letters."""
-    asked = Asked(files, out, potential_name, device, trust, set_ or [])
-    with prepared(asked, gliding.Config) as (settings, loaded, structures, hooks):
-        result = gliding.run(settings, loaded, structures, hooks)
-    ways = [way for profile in result.profiles for way in numbers.ways(profile)]
-    for way in ways:
-        typer.echo(way_line(way))
-    write_json(out / "gliding.json", ways)
-    raise typer.Exit(0 if all(profile.converged for profile in result.profiles) else 1)
-
-
-def stress_command(  # noqa: PLR0913 (one option each)
-    files: Files,
-    out: Out = Path("stress"),
-    potential_name: PotentialName = "default",
-    device: Device = "auto",
-    trust: Trust = None,
-    reference: Annotated[
-        list[str] | None, typer.Option("--reference", help="Stem of a file that is a bulk phase.")
-    ] = None,
-    set_: Assignments = None,
-) -> None:
-    """Stress maps; with --reference the excess over bulk phases relaxed alone."""
-    asked = Asked(files, out, potential_name, device, trust, set_ or [])
-    with prepared(asked, stress.Config) as (settings, loaded, structures, hooks):
-        for name in reference or []:
-            if name not in structures:
-                raise InputError(f"--reference {name!r} is none of the files; {nearest(name, structures)}")
-        result = stress.run(settings, loaded, structures, tuple(reference or ()), hooks)
-    for name, mapped in result.maps.items():
-        io.write(out / f"{name}.extxyz", measure.with_stress(mapped.structure, mapped.field))
-        typer.echo(f"{name}: von Mises of the smoothed {mapped.field.shown_name} field, mean {mapped.mean_GPa:.3f} GPa")
-    write_json(out / "stress.json", {name: numbers.stress_of(m) for name, m in result.maps.items()})
-
-
-def way_line(way: Mapping[str, Any]) -> str:
-    """One way of `numbers.ways` in words; energies of points that did not converge are not quoted."""
-    words = f"{way['name']}, {way['mode']}, {way['kind']} to {way['becomes']}: "
-    if not way["converged"]:
-        return words + "not converged"
-    return words + f"unstable {way['unstable_J_per_m2']:.4f} J/m2, there {way['next_letter_J_per_m2']:.4f}"
 
 
 def write_json(path: Path, value: object) -> None:

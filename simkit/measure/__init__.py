@@ -21,6 +21,15 @@ from simkit.measure.diffusion import (
     mean_squares,
     van_hove,
 )
+from simkit.measure.elastic import (
+    Elastic,
+    Moduli,
+    cartesian_rotations,
+    elastic_constants,
+    moduli,
+    strain,
+    strains_needed,
+)
 from simkit.measure.energies import (
     IntergrowthEnergies,
     PhaseShare,
@@ -30,7 +39,8 @@ from simkit.measure.energies import (
 )
 from simkit.measure.error_bars import Estimate, mean_of_blocks, ratio_of_blocks
 from simkit.measure.exports import stress_columns, vtk_text, with_stress
-from simkit.measure.gamma import GammaProfile, GlidePlane, gamma_profile
+from simkit.measure.gamma import GammaProfile, GlidePlane, gamma_profile, per_formula_unit_meV
+from simkit.measure.gamma_surface import GammaSurface, LowPath, gamma_surface
 from simkit.measure.kinetic import (
     HoppingDiffusion,
     KineticSampling,
@@ -60,10 +70,13 @@ from simkit.measure.site_jumps import (
 )
 from simkit.measure.statistics import share_above, volume_mean, volume_percentiles
 from simkit.measure.stress import Reference, Site, StressField, reference_of, site_reference, stress_field
-from simkit.measure.tensors import deviator, hydrostatic, principal, von_mises
+from simkit.measure.stress_average import averaged, kinetic_virials
+from simkit.measure.stress_regions import RegionStress, distance_bins, distance_to_planes_A, stress_by_region
+from simkit.measure.tensors import deviator, hydrostatic, principal, principal_axes, von_mises
 from simkit.measure.track import displacements_A, track_length_A, window_A
 from simkit.measure.transfer import Transferred, directed, transferred
 from simkit.measure.volumes import voronoi_volumes
+from simkit.measure.vti import box_grid, vti_text
 
 __all__ = [
     "Arrhenius",
@@ -71,9 +84,11 @@ __all__ = [
     "Carrier",
     "Conductivity",
     "Diffusivity",
+    "Elastic",
     "Estimate",
     "FitWindow",
     "GammaProfile",
+    "GammaSurface",
     "GlidePlane",
     "HoppingDiffusion",
     "Hops",
@@ -82,10 +97,13 @@ __all__ = [
     "IonTracks",
     "Jumps",
     "KineticSampling",
+    "LowPath",
+    "Moduli",
     "Network",
     "Percolation",
     "PhaseShare",
     "Reference",
+    "RegionStress",
     "Site",
     "SiteTable",
     "StressField",
@@ -95,6 +113,9 @@ __all__ = [
     "Transferred",
     "activation_between",
     "arrhenius",
+    "averaged",
+    "box_grid",
+    "cartesian_rotations",
     "coarse_grain",
     "collective_tracks",
     "conductivity",
@@ -105,8 +126,12 @@ __all__ = [
     "diffusivity",
     "directed",
     "displacements_A",
+    "distance_bins",
+    "distance_to_planes_A",
+    "elastic_constants",
     "fit_barrier",
     "gamma_profile",
+    "gamma_surface",
     "hopping_activation",
     "hopping_diffusion",
     "hydrostatic",
@@ -115,14 +140,18 @@ __all__ = [
     "ion_tracks",
     "jump_rate",
     "jumps",
+    "kinetic_virials",
     "largest_rise",
     "mean_of_blocks",
     "mean_squares",
+    "moduli",
     "part_of",
+    "per_formula_unit_meV",
     "percolation",
     "percolation_by_label",
     "percolation_within",
     "principal",
+    "principal_axes",
     "profile_along_normal",
     "ratio_of_blocks",
     "reference_of",
@@ -135,6 +164,9 @@ __all__ = [
     "site_reference",
     "site_table",
     "stays_ps",
+    "strain",
+    "strains_needed",
+    "stress_by_region",
     "stress_columns",
     "stress_field",
     "stress_grid",
@@ -148,6 +180,7 @@ __all__ = [
     "volume_percentiles",
     "von_mises",
     "voronoi_volumes",
+    "vti_text",
     "vtk_text",
     "window_A",
     "with_stress",

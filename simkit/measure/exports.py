@@ -7,7 +7,9 @@ import numpy as np
 from simkit.arrays import Floats, to_voigt
 from simkit.measure.coarse import StressGrid, grid_scalars
 from simkit.measure.stress import StressField
+from simkit.measure.tensors import hydrostatic, principal_axes, von_mises
 from simkit.structure import Structure
+from simkit.units import EV_PER_A3_IN_GPA
 
 _COMPONENTS = ("xx", "yy", "zz", "yz", "xz", "xy")
 
@@ -42,12 +44,22 @@ def stress_columns(field: StressField) -> dict[str, Floats]:
     for kind, tensors in fields.items():
         voigt = to_voigt(tensors)
         columns |= {f"{kind}_{name}_GPa": voigt[:, k] for k, name in enumerate(_COMPONENTS)}
+    values, axes = principal_axes(field.shown)
+    columns |= {f"principal_{k + 1}_GPa": values[:, k] for k in range(3)}
+    columns |= {f"axis_3_{name}": axes[:, 2, k] for k, name in enumerate("xyz")}
     return columns
 
 
-def with_stress(structure: Structure, field: StressField) -> Structure:
-    """The structure with the columns of `stress_columns` as tags."""
-    return structure.with_tags(**stress_columns(field))
+def with_stress(structure: Structure, field: StressField, smooth: Floats | None = None) -> Structure:
+    """The structure with the columns of `stress_columns` as tags; of a coarse-grained field, eV/A^3, too if given.
+
+    axis_3 is the direction of the largest principal stress; smooth_* is the field averaged over a formula unit.
+    """
+    columns = stress_columns(field)
+    if smooth is not None:
+        columns["smooth_von_mises_GPa"] = von_mises(smooth) * EV_PER_A3_IN_GPA
+        columns["smooth_hydrostatic_GPa"] = hydrostatic(smooth) * EV_PER_A3_IN_GPA
+    return structure.with_tags(**columns)
 
 
 def _closed(field: Floats) -> Floats:

@@ -61,6 +61,11 @@ class GlidePlane:
                 raise InputError(f"{name} = {getattr(self, name)}; it must be above zero.")
 
 
+def per_formula_unit_meV(energy_J_per_m2: float, area_A2: float, formula_units: float) -> float:
+    """An energy per area as one per formula unit of that area, meV."""
+    return float(energy_J_per_m2 / EV_PER_A2_IN_J_PER_M2 * 1e3 * area_A2 / formula_units)
+
+
 def gamma_profile(fractions: ArrayLike, energies_eV: ArrayLike, plane: GlidePlane, ends: Ends = "free") -> GammaProfile:
     """gamma(t) = [E(t) - E(0)] / A for a cell that holds one sliding gallery, by cubic spline.
 

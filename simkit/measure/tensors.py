@@ -31,6 +31,17 @@ def principal(stress: ArrayLike) -> Floats:
     return np.linalg.eigvalsh(symmetric(_tensors(stress)))
 
 
+def principal_axes(stress: ArrayLike) -> tuple[Floats, Floats]:
+    """Principal stresses (..., 3), smallest first, and their unit directions (..., 3, 3), one in each row.
+
+    A direction has no sense: its largest component is made positive. Of equal stresses any directions across serve.
+    """
+    values, columns = np.linalg.eigh(symmetric(_tensors(stress)))
+    rows = np.swapaxes(columns, -1, -2)
+    largest = np.take_along_axis(rows, np.argmax(np.abs(rows), axis=-1)[..., None], axis=-1)
+    return values, rows * np.where(largest < 0, -1.0, 1.0)
+
+
 def _tensors(stress: ArrayLike) -> Floats:
     tensors = np.asarray(stress, dtype=np.float64)
     if tensors.ndim < 2 or tensors.shape[-2:] != (3, 3):

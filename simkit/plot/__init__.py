@@ -12,12 +12,15 @@ from simkit.plot.curves import (
     gliding_figure,
     line_figure,
 )
+from simkit.plot.gliding import ResistanceSeries, SurfacePanel, resistance_figure, surface_figure
 from simkit.plot.hops import Arrhenius, HopDot, arrhenius_figure, barrier_histogram, height_figure, profiles_figure
 from simkit.plot.network import NetworkPicture, network_figure
 from simkit.plot.pictures import FieldPanel, StressPanel, field_map_figure, stress_map_figure, structure_figure
 from simkit.plot.scorecards import Dot, DotColumn, DotRow, Goal, Names, dot_figure, goal_figure, panel_figure
+from simkit.plot.stress_panels import PanelNote, region_figure, stress_panel_figure
 from simkit.plot.style import png_bytes, small_png_bytes, svg_bytes
 from simkit.plot.training import Course, Scatter, learning_figure, parity_figure
+from simkit.plot.turning import TurningCell, turning_html
 
 __all__ = [
     "Arrhenius",
@@ -34,9 +37,13 @@ __all__ = [
     "LineCurve",
     "Names",
     "NetworkPicture",
+    "PanelNote",
     "Relaxation",
+    "ResistanceSeries",
     "Scatter",
     "StressPanel",
+    "SurfacePanel",
+    "TurningCell",
     "arrhenius_figure",
     "bar_figure",
     "barrier_figure",
@@ -54,8 +61,13 @@ __all__ = [
     "parity_figure",
     "png_bytes",
     "profiles_figure",
+    "region_figure",
+    "resistance_figure",
     "small_png_bytes",
     "stress_map_figure",
+    "stress_panel_figure",
     "structure_figure",
+    "surface_figure",
     "svg_bytes",
+    "turning_html",
 ]

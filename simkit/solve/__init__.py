@@ -9,7 +9,7 @@ from simkit.solve.outcome import CONVERGED, Outcome
 from simkit.solve.path import Hop, NebSettings, Path, find_path, find_paths, first_guess, paths, prepare_paths
 from simkit.solve.precondition import Springs
 from simkit.solve.relaxation import RelaxSettings, outcomes, prepare_relaxation, relax
-from simkit.solve.sliding import SlidePoint, SlideSettings, prepare_slides, slid_by, slide
+from simkit.solve.sliding import SlidePoint, SlideSettings, prepare_slides, settle, slid_by, slide
 
 __all__ = [
     "CONVERGED",
@@ -49,6 +49,7 @@ __all__ = [
     "relax",
     "run",
     "run_md",
+    "settle",
     "slid_by",
     "slide",
     "to_arrays",

@@ -124,8 +124,8 @@ def stepper(optimiser: str, max_step_A: float) -> Stepper:
     raise InputError(f"optimiser={optimiser!r} is unknown; {nearest(optimiser, STEPPERS)}")
 
 
-def outcomes(descent: Descent, state: State) -> list[Outcome]:
-    """What became of each structure of a relaxation."""
+def outcomes(descent: Descent, state: State, which: Sequence[int] | None = None) -> list[Outcome]:
+    """What became of each structure of a relaxation, or of those numbered in `which`."""
     landscape, point = descent.landscape, state.point
     positions, cells = landscape.shape(point.x)
     starts = landscape.batch.starts
@@ -140,7 +140,8 @@ def outcomes(descent: Descent, state: State) -> list[Outcome]:
             evaluations=int(state.evaluations[i]),
             fmax_eV_per_A=float(forces[i]),
         )
-        for i, s in enumerate(landscape.structures)
+        for i in (range(len(landscape.structures)) if which is None else which)
+        for s in [landscape.structures[i]]
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,13 +12,15 @@ from simkit.arrays import Floats
 from simkit.errors import InputError, nearest
 from simkit.potential.base import Evaluation, Potential
 from simkit.solve.crystal import Freedom
-from simkit.solve.descent import Descent, run
+from simkit.solve.descent import RUNNING, Descent, State, run
 from simkit.solve.loop import Hooks, Observer
 from simkit.solve.outcome import CONVERGED, Outcome
 from simkit.solve.relaxation import RelaxSettings, descent_of, outcomes
 from simkit.structure import Structure
 
 MODES: tuple[str, ...] = ("rigid", "normal", "held")
+Finished = Callable[[int, Outcome], None]
+"""Called with the number of a slide and its outcome, as soon as it has one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,53 @@ def slide(
     return [SlidePoint(t.copy(), o, area) for t, o in zip(vectors, results, strict=True)]
 
 
+def settle(
+    slid: Sequence[Structure],
+    modes: Sequence[str],
+    potential: Potential,
+    settings: SlideSettings | None = None,
+    finished: Finished | None = None,
+) -> list[Outcome]:
+    """Relax structures that are slid already, each as its own mode says, all in one batch.
+
+    modes     one of "rigid", "normal", "held" for each structure (`slide`)
+    finished  told of each structure the moment it is done, for those who keep it
+    Raises InputError for an unknown mode, lists of unequal length, and "held" without slabs.
+    """
+    settings = SlideSettings() if settings is None else settings
+    if len(slid) != len(modes) or not len(slid):
+        raise InputError(f"{len(slid)} structures with {len(modes)} modes; give at least one, and one mode each.")
+    for structure, mode in zip(slid, modes, strict=True):
+        _require_mode(structure, mode)
+    tell = finished or (lambda index, outcome: None)
+    results: dict[int, Outcome] = {}
+    rigid = [i for i, mode in enumerate(modes) if mode == "rigid"]
+    said = potential.evaluate([slid[i] for i in rigid]) if rigid else []
+    for i, evaluation in zip(rigid, said, strict=True):
+        results[i] = _as_is(slid[i], evaluation)
+        tell(i, results[i])
+    rest = [i for i, mode in enumerate(modes) if mode != "rigid"]
+    if rest:
+        freedoms = [_freedom(slid[i], modes[i]) for i in rest]
+        descent = descent_of([slid[i] for i in rest], potential, freedoms, settings.fmax_eV_per_A, settings.relax)
+        results |= _descended(descent, rest, settings, tell)
+    return [results[i] for i in range(len(slid))]
+
+
+def _descended(descent: Descent, numbers: Sequence[int], settings: SlideSettings, tell: Finished) -> dict[int, Outcome]:
+    """Run a descent and tell of each structure when it ends."""
+    results: dict[int, Outcome] = {}
+
+    def watch(state: State) -> None:
+        done = [k for k in range(len(numbers)) if state.code[k] != RUNNING and numbers[k] not in results]
+        for k, outcome in zip(done, outcomes(descent, state, done) if done else [], strict=True):
+            results[numbers[k]] = outcome
+            tell(numbers[k], outcome)
+
+    run(descent, Hooks(observer=settings.observer, save=watch, save_every=1))
+    return results
+
+
 def slid_by(structure: Structure, weights: Floats, vector: Floats) -> Structure:
     """The structure with its atoms moved by weights[i] t and its third cell vector tilted by t."""
     cell = structure.cell.copy()
@@ -132,8 +181,7 @@ def _as_is(structure: Structure, said: Evaluation) -> Outcome:
 
 
 def _check(structure: Structure, weights: Floats, vectors: Floats, mode: str) -> None:
-    if mode not in MODES:
-        raise InputError(f"mode={mode!r} is no way of sliding; {nearest(mode, MODES)}")
+    _require_mode(structure, mode)
     if weights.shape != (len(structure),) or not np.isfinite(weights).all():
         raise InputError(f"weights has shape {weights.shape}; wanted ({len(structure)},) finite numbers.")
     if vectors.ndim != 2 or vectors.shape[1] != 3 or not np.isfinite(vectors).all():
@@ -145,5 +193,10 @@ def _check(structure: Structure, weights: Floats, vectors: Floats, mode: str) ->
     flat = abs(normal[0]) + abs(normal[1]) < 1e-6 * abs(normal[2])
     if not flat:
         raise InputError("the first two cell vectors must lie in the xy plane to slide along it; turn the cell.")
+
+
+def _require_mode(structure: Structure, mode: str) -> None:
+    if mode not in MODES:
+        raise InputError(f"mode={mode!r} is no way of sliding; {nearest(mode, MODES)}")
     if mode == "held" and not (structure.layers >= 0).any():
         raise InputError('mode="held" needs slabs: structure.layers is -1 for every atom; set it first.')

@@ -10,7 +10,7 @@ import pytest
 from ase.calculators.eam import EAM
 from solve_metals import EAM_FILE, close_packed, needs_eam, structure, vacancy_hop
 
-from simkit import potential, solve
+from simkit import measure, potential, solve
 from simkit.units import EV_PER_A2_IN_J_PER_M2
 
 A0_A, ECOH_EV = 4.05, -3.36
@@ -85,3 +85,23 @@ def test_unstable_stacking_fault(aluminium):
 def test_held_slabs_of_one_atom_are_the_normal_relaxation(aluminium):
     """With one atom per slab, holding its centroid leaves only the normal free."""
     np.testing.assert_allclose(fault(aluminium, [0.5], "held"), fault(aluminium, [0.5], "normal"), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_gamma_surface_of_aluminium(aluminium):
+    """Rigid, 12 x 12 translations: published faults on the surface and on the low path, gamma(0) = 0 and periodic."""
+    crystal, partial = close_packed(A0_A, 24)
+    weights = (np.arange(24) >= 12).astype(float)
+    n = 12
+    grid = np.stack(np.meshgrid(range(n), range(n), indexing="ij"), -1).reshape(-1, 2) / n
+    points = solve.slide(crystal, weights, grid @ crystal.cell[:2], aluminium)
+    energies = np.array([p.energy_eV for p in points]).reshape(n, n)
+    plane = measure.GlidePlane(points[0].area_A2, 1.0, float(np.linalg.norm(partial)))
+    surface = measure.gamma_surface(crystal.cell[:2], energies, plane)
+    end = partial @ np.linalg.pinv(crystal.cell[:2])
+    path = surface.low_path([0, 0], end)
+    assert surface.at([0, 0]) == pytest.approx(0, abs=1e-12)
+    assert 1e3 * surface.at(end) == pytest.approx(156.6, abs=0.2)
+    assert 1e3 * path.unstable_J_per_m2 == pytest.approx(189.7, rel=0.01)
+    once = solve.slide(crystal, weights, [0.3 * partial, 0.3 * partial + crystal.cell[0]], aluminium)
+    assert abs(once[0].energy_eV - once[1].energy_eV) / points[0].area_A2 < 1e-8

@@ -1,0 +1,218 @@
+"""Gliding one slab between its neighbours: energy at the next letter, barrier on the way, what galleries become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from simkit import build, io, measure, solve
+from simkit.config import Section
+from simkit.errors import InputError
+from simkit.potential.base import Potential
+from simkit.structure import Structure
+from simkit.workflows.cells import area_A2
+from simkit.workflows.common import QUIET, Hooks
+from simkit.workflows.gliding import layered, with_nudged_ions
+from simkit.workflows.gliding_points import Effort, Place, Point, lowest, settled
+
+IONS = (0.5, 0.0, 1.0)
+"""What the ions beside a slab do before they relax: half the way, stay, go along."""
+
+
+class Config(Section):
+    """How single slabs glide.
+
+    points   displaced points from one letter to the next (the next one included)
+    letters  ways to glide: +1 and/or -1
+    slabs    indices, "kinds" (one slab of each pair of neighbouring galleries) or "all"
+    mode     "held": the centroid of every slab held in the plane, ions free; "normal": ions cannot move sideways
+    seed     of the nudge that free ions get
+    fmax_eV_per_A, max_steps  of each point
+    """
+
+    points: int = Field(default=4, ge=3)
+    letters: list[Literal[1, -1]] = Field(default_factory=lambda: [1, -1], min_length=1, max_length=2)
+    slabs: Literal["kinds", "all"] | list[int] = "kinds"
+    mode: Literal["held", "normal", "rigid"] = "held"
+    seed: int = Field(default=0, ge=0)
+    fmax_eV_per_A: float = Field(default=0.05, gt=0)
+    max_steps: int = Field(default=200, gt=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Move:
+    """One slab glided by one letter.
+
+    before, after  names of the galleries below and above; found: what `classify` reads of the relaxed end, "" where it
+                   reads no stack
+    fraction (k,) of the way, 0 included; energy_eV (k,) of the cell; area_A2 of the slab, formula_units of it
+    """
+
+    structure: str
+    slab: int
+    g: int
+    before: tuple[str, str]
+    after: tuple[str, str]
+    found: tuple[str, str]
+    fraction: np.ndarray
+    energy_eV: np.ndarray
+    area_A2: float
+    formula_units: float
+    letter_distance_A: float
+    statuses: tuple[str, ...]
+    structures: tuple[Structure, ...]
+
+    @property
+    def converged(self) -> bool:
+        """Whether every point converged."""
+        return all(status == solve.CONVERGED for status in self.statuses)
+
+    @property
+    def curve(self) -> measure.GammaProfile:
+        """Energy per area of the slab along the way, by cubic spline."""
+        plane = measure.GlidePlane(self.area_A2, self.formula_units, self.letter_distance_A)
+        return measure.gamma_profile(self.fraction, self.energy_eV, plane, "start")
+
+    @property
+    def final_J_per_m2(self) -> float:
+        """Energy at the next letter, per area of the slab."""
+        return float(self.curve.gamma_J_per_m2[-1])
+
+    @property
+    def barrier_J_per_m2(self) -> float:
+        """Highest point of the way, per area of the slab."""
+        return self.curve.unstable_J_per_m2
+
+
+@dataclass(frozen=True)
+class Result:
+    """moves: one per structure, slab and letter."""
+
+    moves: tuple[Move, ...]
+
+    def to_ase(self) -> dict[str, list[Any]]:
+        """The cells along each move as ase.Atoms, by "structure slab j letter g"."""
+        return {f"{m.structure} slab {m.slab} {m.g:+d}": [io.to_ase(s) for s in m.structures] for m in self.moves}
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    label: str
+    structure: Structure
+    slab: int
+    g: int
+
+    def places(self, config: Config, name: str) -> list[list[Place]]:
+        """For every fraction the places to start from, of which the lowest counts."""
+        vectors = build.letter_vectors(self.structure)
+        vector = vectors[0] if self.g > 0 else vectors[1]
+        held = config.mode == "held"
+        beside = build.slab_weights(self.structure, self.slab, 2.0) == 2.0
+        start = with_nudged_ions(self.structure, beside, config.seed) if held else self.structure
+        head = f"{name}-{self.label}-slab{self.slab}-{self.g:+d}-{config.mode}"
+        return [
+            [
+                Place(f"{head}-{f:.6f}-{k}", _moved(start, self.slab, f * vector, ions), config.mode)
+                for k, ions in enumerate(IONS if held and f > 0 else IONS[:1])
+            ]
+            for f in fractions(config)
+        ]
+
+
+def fractions(config: Config) -> np.ndarray:
+    """(points + 1,) of the way, 0 included."""
+    return np.arange(config.points + 1) / config.points
+
+
+def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QUIET, name: str = "slab") -> Result:
+    """Glide single slabs of relaxed layered structures (Structure, ase.Atoms, pymatgen.Structure; one or by name).
+
+    Every point of every slab and structure is relaxed in one batch, and kept by itself. Raises InputError for a
+    structure that is not layered, has free surfaces, has one slab only or lacks a slab asked for.
+    """
+    tasks = [
+        _Task(label, structure, slab, g)
+        for label, structure in layered(structures).items()
+        for slab in _slabs(config, structure)
+        for g in config.letters
+    ]
+    places = [task.places(config, name) for task in tasks]
+    every = [place for rows in places for row in rows for place in row]
+    effort = Effort(config.fmax_eV_per_A, config.max_steps)
+    found = settled(every, potential, effort, hooks, f"{name}: {len(every)} points")
+    moves = []
+    for task, rows in zip(tasks, places, strict=True):
+        what = f"{task.label}, slab {task.slab} by {task.g:+d}"
+        points = [lowest([found[place.key] for place in row], what) for row in rows]
+        moves.append(_move(config, task, points))
+    return Result(tuple(moves))
+
+
+def _slabs(config: Config, structure: Structure) -> list[int]:
+    found = build.classify(structure)
+    if config.slabs == "kinds":
+        return build.distinct_slabs(found)
+    return list(range(len(found.stack))) if config.slabs == "all" else list(config.slabs)
+
+
+def _moved(structure: Structure, slab: int, vector: np.ndarray, ions: float) -> Structure:
+    weights = build.slab_weights(structure, slab, ions)
+    return structure.moved_to(structure.positions + weights[:, None] * vector)
+
+
+def _move(config: Config, task: _Task, points: list[Point]) -> Move:
+    stack = build.classify(task.structure).stack
+    glided, j = stack.glide_slab(task.slab, task.g), task.slab
+    return Move(
+        structure=task.label,
+        slab=j,
+        g=task.g,
+        before=(stack.gap(j - 1), stack.gap(j)),
+        after=(glided.gap(j - 1), glided.gap(j)),
+        found=_read(points[-1].structure, j),
+        fraction=fractions(config),
+        energy_eV=np.array([point.energy_eV for point in points]),
+        area_A2=area_A2(task.structure),
+        formula_units=float((task.structure.tags["site"] == "TM").sum() / len(stack)),
+        letter_distance_A=float(np.linalg.norm(build.letter_vectors(task.structure)[0])),
+        statuses=tuple(point.status for point in points),
+        structures=tuple(point.structure for point in points),
+    )
+
+
+def _read(structure: Structure, slab: int) -> tuple[str, str]:
+    """Galleries beside a slab as the relaxed coordinates have them."""
+    try:
+        stack = build.classify(structure).stack
+    except InputError:
+        return "", ""
+    return stack.gap(slab - 1), stack.gap(slab)
+
+
+def table(move: Move) -> dict:
+    """Plain numbers of one move, unit in every key."""
+    curve = move.curve
+    return {
+        "structure": move.structure,
+        "slab": move.slab,
+        "letter": move.g,
+        "before": list(move.before),
+        "after": list(move.after),
+        "found": list(move.found),
+        "converged": move.converged,
+        "fractions": curve.fractions.tolist(),
+        "energy_J_per_m2": curve.gamma_J_per_m2.tolist(),
+        "final_J_per_m2": move.final_J_per_m2,
+        "final_meV_per_fu": float(curve.gamma_meV_per_fu[-1]),
+        "barrier_J_per_m2": move.barrier_J_per_m2,
+        "barrier_meV_per_fu": per_unit(move, move.barrier_J_per_m2),
+        "barrier_at_fraction": curve.unstable_at,
+    }
+
+
+def per_unit(move: Move, energy_J_per_m2: float) -> float:
+    """An energy per area of the slab as one per formula unit of it, meV."""
+    return measure.per_formula_unit_meV(energy_J_per_m2, move.area_A2, move.formula_units)
