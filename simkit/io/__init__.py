@@ -7,10 +7,16 @@ from simkit.io.files import as_structure, read, text, write
 from simkit.io.frames import Frame, frame_text, frames_text, read_frames
 from simkit.io.pymatgen import from_pymatgen, to_pymatgen
 from simkit.io.rundir import RunDirectory, file_name, json_bytes, open_run, unsaved
+from simkit.io.segments import Layout, Segments
+from simkit.io.states import load_state, save_state
+from simkit.io.trajectories import StoredRun, log_csv, open_trajectories, write_extxyz
 
 __all__ = [
     "Frame",
+    "Layout",
     "RunDirectory",
+    "Segments",
+    "StoredRun",
     "as_structure",
     "check_distances",
     "file_name",
@@ -19,13 +25,18 @@ __all__ = [
     "from_ase",
     "from_pymatgen",
     "json_bytes",
+    "load_state",
+    "log_csv",
     "open_run",
+    "open_trajectories",
     "read",
     "read_frames",
+    "save_state",
     "text",
     "to_ase",
     "to_pymatgen",
     "unsaved",
     "write",
     "write_atomic",
+    "write_extxyz",
 ]

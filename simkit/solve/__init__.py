@@ -1,14 +1,18 @@
 """Moving atoms: relaxation, minimum energy paths, sliding."""
 
 from simkit.solve.breakdown import MdLimits
+from simkit.solve.casting import prepare_md
+from simkit.solve.conditions import MdConditions, MdSettings
 from simkit.solve.descent import Descent, Limits, State, from_arrays, run, to_arrays
-from simkit.solve.dynamics import MdConditions, MdSettings, prepare_md, run_md, trajectories
+from simkit.solve.dynamics import run_md, status, trajectories, wreck
 from simkit.solve.loop import Hooks, Observer, Summary, iterate
-from simkit.solve.motion import Dynamics, Motion, integrate, motion_from_arrays, motion_to_arrays
+from simkit.solve.motion import Dynamics, Motion, Recorder, integrate
+from simkit.solve.motion_arrays import motion_from_arrays, motion_to_arrays
 from simkit.solve.outcome import CONVERGED, Outcome
 from simkit.solve.path import Hop, NebSettings, Path, find_path, find_paths, first_guess, paths, prepare_paths
 from simkit.solve.precondition import Springs
 from simkit.solve.relaxation import RelaxSettings, outcomes, prepare_relaxation, relax
+from simkit.solve.schedule import Ramp
 from simkit.solve.sliding import SlidePoint, SlideSettings, prepare_slides, settle, slid_by, slide
 
 __all__ = [
@@ -26,6 +30,8 @@ __all__ = [
     "Observer",
     "Outcome",
     "Path",
+    "Ramp",
+    "Recorder",
     "RelaxSettings",
     "SlidePoint",
     "SlideSettings",
@@ -52,6 +58,8 @@ __all__ = [
     "settle",
     "slid_by",
     "slide",
+    "status",
     "to_arrays",
     "trajectories",
+    "wreck",
 ]

@@ -8,13 +8,13 @@ import numpy as np
 
 from simkit.arrays import Floats
 from simkit.kernels.neighbours import pairs_within
+from simkit.solve.bodies import Bodies
 from simkit.solve.groups import largest_by
-from simkit.solve.integrators import Bodies
 from simkit.solve.landscape import Answers
 from simkit.structure import Batch
 from simkit.units import BOLTZMANN_EV_PER_K
 
-MOVING, NOT_FINITE, PULLED, TOO_HOT, TOO_CLOSE = range(5)
+MOVING, NOT_FINITE, PULLED, TOO_HOT, TOO_CLOSE, TOO_FAST, SWOLLEN = range(7)
 """Codes of a replica; `dynamics.trajectories` turns them into words."""
 COLD_K = 300.0
 """Replicas set colder than this are held to the temperature limit of this one: a strained start warms up."""
@@ -30,11 +30,15 @@ class MdLimits:
     hotter         instantaneous temperature over the set one (at least `COLD_K`); widened by six standard
                    deviations of the instantaneous temperature, which is wide in small systems
     closest_A      shortest distance between two atoms, periodic images included
+    faster         kinetic energy of one atom over kT of the set temperature (at least `COLD_K`): chance is exp(-faster)
+    swelling       largest factor by which the volume may grow or shrink
     """
 
     force_eV_per_A: float = 100.0
     hotter: float = 5.0
     closest_A: float = 0.5
+    faster: float = 100.0
+    swelling: float = 2.0
 
 
 def closest(limit_A: float, batch: Batch, x: Floats, active: np.ndarray, clear: Floats) -> tuple[Floats, Floats]:
@@ -73,9 +77,21 @@ def torn(
 def heated(
     limits: MdLimits, bodies: Bodies, v: Floats, verdict: tuple[np.ndarray, Floats]
 ) -> tuple[np.ndarray, Floats]:
-    """`verdict` with the replicas added that are too hot; those that failed before keep their code."""
+    """`verdict` with the replicas added that are too hot or lose an atom; those that failed before keep their code."""
     code, found = verdict
     temperature = 2.0 * bodies.kinetic(v) / (bodies.freedoms * BOLTZMANN_EV_PER_K)
-    limit = limits.hotter * np.maximum(bodies.warmth / BOLTZMANN_EV_PER_K, COLD_K)
+    set_K = np.maximum(bodies.warmth / BOLTZMANN_EV_PER_K, COLD_K)
+    limit = limits.hotter * set_K
     hot = (code == MOVING) & (temperature > limit * (1.0 + 6.0 * np.sqrt(2.0 / bodies.freedoms)))
-    return np.where(hot, TOO_HOT, code), np.where(hot, temperature, found)
+    single = 0.5 * bodies.masses * np.einsum("nk,nk->n", v, v)
+    fastest = largest_by(bodies.system_of, single, len(set_K))
+    fast = (code == MOVING) & ~hot & (fastest > limits.faster * set_K * BOLTZMANN_EV_PER_K)
+    code = np.where(hot, TOO_HOT, np.where(fast, TOO_FAST, code))
+    return code, np.where(hot, temperature, np.where(fast, fastest, found))
+
+
+def swollen(limits: MdLimits, first: Floats, cells: Floats) -> tuple[np.ndarray, Floats]:
+    """Codes and numbers of the systems whose volume left its limits; first, cells (m, 3, 3) A."""
+    ratio = np.linalg.det(cells) / np.linalg.det(first)
+    away = ~((ratio < limits.swelling) & (ratio * limits.swelling > 1.0))
+    return np.where(away, SWOLLEN, MOVING), np.where(away, ratio, 0.0)

@@ -1,4 +1,4 @@
-"""One step of the equations of motion: kick, drift, kick, with a heat bath in the middle or at the end."""
+"""Heat baths of molecular dynamics: what they do to the velocities in the middle and at the end of a step."""
 
 from __future__ import annotations
 
@@ -8,70 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit.arrays import Floats
-from simkit.solve.noise import BATH, START, Streams
-
-
-@dataclass(frozen=True, eq=False)
-class Bodies:
-    """What moves, and at which temperature; energies in eV, masses in amu, times in A sqrt(amu/eV).
-
-    masses    (n,)
-    system_of (n,): [0, atoms) -> [0, systems)
-    warmth    (m,) kT of each system, eV
-    freedoms  (m,) degrees of freedom of each system
-    held      whether centres of mass rest, at the cost of three degrees of freedom each
-    streams   random numbers
-    """
-
-    masses: Floats
-    system_of: np.ndarray
-    warmth: Floats
-    freedoms: np.ndarray
-    held: bool
-    streams: Streams
-
-    def kinetic(self, v: Floats) -> Floats:
-        """(m,) kinetic energy, eV."""
-        squares = np.einsum("nk,nk->n", v, v)
-        return 0.5 * np.bincount(self.system_of, self.masses * squares, minlength=len(self.warmth))
-
-    def thermal(self, step: int, purpose: int, active: np.ndarray) -> Floats:
-        """(n, 3) Maxwell-Boltzmann velocities, sqrt(kT/m) times standard normal numbers; centres not yet held."""
-        spread = np.sqrt(self.warmth[self.system_of] / self.masses)
-        return spread[:, None] * self.streams.normals(step, purpose, active)
-
-    def resting(self, v: Floats) -> Floats:
-        """Velocities without those of the centres of mass, where these are held; v as it is where not.
-
-        What is left of a Maxwell-Boltzmann sample is one of the 3n - 3 remaining degrees of freedom: the
-        projection is orthogonal in the metric of the masses.
-        """
-        if not self.held:
-            return v
-        total = np.bincount(self.system_of, self.masses, minlength=len(self.warmth))
-        momenta = [np.bincount(self.system_of, self.masses * row, minlength=len(total)) for row in v.T]
-        return v - (np.stack(momenta, axis=1) / total[:, None])[self.system_of]
-
-    def drawn(self) -> Floats:
-        """(n, 3) velocities to start from."""
-        return self.resting(self.thermal(0, START, np.ones(len(self.warmth), dtype=bool)))
-
-
-@dataclass(frozen=True, eq=False)
-class Tick:
-    """Which step it is: its number, its length in A sqrt(amu/eV), and the mask of systems that take it."""
-
-    step: int
-    time: float
-    active: np.ndarray
+from simkit.solve.bodies import Bodies, Tick
+from simkit.solve.noise import BATH
 
 
 class Integrator(ABC):
-    """What happens between two half kicks v += F t / 2m, and after the second one."""
+    """A step is half a kick, half a drift, `middle`, half a drift, half a kick, `settle`."""
 
     @abstractmethod
-    def drift(self, bodies: Bodies, tick: Tick, x: Floats, v: Floats) -> tuple[Floats, Floats]:
-        """Positions and velocities (n, 3) after the atoms have moved by one step."""
+    def middle(self, bodies: Bodies, tick: Tick, v: Floats) -> Floats:
+        """Velocities (n, 3) in the middle of the drift."""
 
     @abstractmethod
     def settle(self, bodies: Bodies, tick: Tick, v: Floats) -> Floats:
@@ -82,9 +28,9 @@ class Integrator(ABC):
 class Verlet(Integrator):
     """Velocity Verlet (Swope et al., J. Chem. Phys. 76, 637, 1982): time reversible, symplectic, second order."""
 
-    def drift(self, bodies: Bodies, tick: Tick, x: Floats, v: Floats) -> tuple[Floats, Floats]:
-        """x + t v."""
-        return x + tick.time * v, v
+    def middle(self, bodies: Bodies, tick: Tick, v: Floats) -> Floats:
+        """v as it is."""
+        return v
 
     def settle(self, bodies: Bodies, tick: Tick, v: Floats) -> Floats:
         """v as it is."""
@@ -103,13 +49,11 @@ class Langevin(Integrator):
 
     friction: float
 
-    def drift(self, bodies: Bodies, tick: Tick, x: Floats, v: Floats) -> tuple[Floats, Floats]:
-        """Half a drift, the bath, half a drift."""
+    def middle(self, bodies: Bodies, tick: Tick, v: Floats) -> Floats:
+        """c v + sqrt(1 - c^2) noise."""
         kept = np.exp(-self.friction * tick.time)
         noise = bodies.thermal(tick.step, BATH, tick.active)
-        middle = x + 0.5 * tick.time * v
-        v = bodies.resting(kept * v + np.sqrt(1.0 - kept**2) * noise)
-        return middle + 0.5 * tick.time * v, v
+        return bodies.resting(kept * v + np.sqrt(1.0 - kept**2) * noise)
 
     def settle(self, bodies: Bodies, tick: Tick, v: Floats) -> Floats:
         """v as it is."""
@@ -128,9 +72,9 @@ class Rescaling(Integrator):
 
     relaxation: float
 
-    def drift(self, bodies: Bodies, tick: Tick, x: Floats, v: Floats) -> tuple[Floats, Floats]:
-        """x + t v."""
-        return x + tick.time * v, v
+    def middle(self, bodies: Bodies, tick: Tick, v: Floats) -> Floats:
+        """v as it is."""
+        return v
 
     def settle(self, bodies: Bodies, tick: Tick, v: Floats) -> Floats:
         """alpha v; a system at perfect rest stays so, for there is nothing to scale."""

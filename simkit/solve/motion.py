@@ -2,51 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 
 from simkit.arrays import Floats
 from simkit.errors import InputError
 from simkit.potential.base import Potential
-from simkit.solve.breakdown import MOVING, TOO_CLOSE, MdLimits, closest, heated, torn
-from simkit.solve.integrators import Bodies, Integrator, Tick
+from simkit.solve.barostat import Barostat, carried
+from simkit.solve.bodies import Bodies, Tick
+from simkit.solve.breakdown import MOVING, TOO_CLOSE, MdLimits, closest, heated, swollen, torn
+from simkit.solve.integrators import Integrator
 from simkit.solve.landscape import Answers, ask
 from simkit.solve.loop import Hooks, Summary, iterate
+from simkit.solve.schedule import Schedule
 from simkit.structure import Batch
+from simkit.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_GPA
 
 
 @dataclass(frozen=True, eq=False)
 class Dynamics:
     """All that a run is made of: who moves, how, how far, and what is kept.
 
-    batch      the systems as they start
-    velocities (n, 3) A per internal time at the start
-    tick_time  length of a step, A sqrt(amu/eV)
-    steps      to take; every: steps between two frames
+    batch       the systems as they start
+    bodies      with the warmth of step 0
+    temperature of the baths over time, K
+    barostat    with the pressure of step 0, None at constant volume; pressure over time, GPa
+    velocities  (n, 3) A per internal time at the start
+    tick_time   length of a step, A sqrt(amu/eV)
+    steps       to take; every: steps between two frames
     """
 
     potential: Potential
     batch: Batch
     bodies: Bodies
+    temperature: Schedule
     integrator: Integrator
+    barostat: Barostat | None
+    pressure: Schedule
     velocities: Floats
     tick_time: float
     steps: int
     every: int
     limits: MdLimits
 
+    def bodies_at(self, step: int) -> Bodies:
+        """The bodies in the baths of a step."""
+        if self.temperature.constant:
+            return self.bodies
+        return replace(self.bodies, warmth=self.temperature.at(step) * BOLTZMANN_EV_PER_K)
+
+    def barostat_at(self, step: int) -> Barostat | None:
+        """The barostat at the pressure of a step."""
+        if self.barostat is None or self.pressure.constant:
+            return self.barostat
+        return replace(self.barostat, pressure=self.pressure.at(step) / EV_PER_A3_IN_GPA)
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """What is kept of one step: positions and velocities (n, 3), the potential's answers, and the mask `good` (m,) of
-    the systems still moving then."""
+    """What is kept of one step: positions and velocities (n, 3), cells (m, 3, 3), the potential's answers, and the
+    mask `good` (m,) of the systems still moving then."""
 
     step: int
     positions: Floats
     velocities: Floats
+    cells: Floats
     answers: Answers
     good: np.ndarray
 
@@ -55,26 +77,39 @@ class Frame:
 class Motion:
     """A run under way: everything needed to go on, in plain arrays. Random numbers need no state (see `noise`).
 
-    positions, velocities (n, 3) A, A per internal time: of a replica that broke down, the last good ones
+    positions, velocities (n, 3) A, A per internal time; cells (m, 3, 3) A: of a replica that broke down, the last
+    good ones
     code    (m,) see `breakdown`; found (m,) the number that broke a limit
     clear   (n, 3) A, where the last search for close atoms found none (see `breakdown.closest`)
-    steps   (m,) good steps; evaluations (m,) spent
-    frames  kept so far, the first one of step 0
+    heat    (m,) eV that the heat bath has given so far: energy less heat is conserved at constant volume
+    began   (m,) whether the start was sound; steps (m,) good steps; evaluations (m,) spent
+    wreck_positions, wreck_velocities (n, 3), wreck_cells (m, 3, 3): the state in which a replica broke a limit
+    frames  kept so far, the first one of step 0; none where a recorder takes them
     """
 
     step: int
     positions: Floats
     velocities: Floats
+    cells: Floats
     answers: Answers
     code: np.ndarray
     found: Floats
     clear: Floats
+    heat: Floats
+    began: np.ndarray
     steps: np.ndarray
     evaluations: np.ndarray
+    wreck_positions: Floats
+    wreck_velocities: Floats
+    wreck_cells: Floats
     frames: tuple[Frame, ...]
 
 
-def integrate(dynamics: Dynamics, hooks: Hooks | None = None) -> Motion:
+Recorder = Callable[[Motion], None]
+"""Told the state at the start of a new run and after every step; it takes the frames, so that the state keeps none."""
+
+
+def integrate(dynamics: Dynamics, hooks: Hooks | None = None, recorder: Recorder | None = None) -> Motion:
     """Take all steps; replicas that break down leave the evaluated batch, the others go on.
 
     Raises InputError when the state to resume from belongs to other atoms.
@@ -86,73 +121,54 @@ def integrate(dynamics: Dynamics, hooks: Hooks | None = None) -> Motion:
                 f"the state to resume from holds {found[0]} atoms in {len(hooks.resume.code)} systems, the run "
                 f"{wanted[0]} in {len(dynamics.batch)}; resume with the structures it was saved from."
             )
+
+    def told(state: Motion) -> Motion:
+        if recorder is None:
+            return state
+        recorder(state)
+        return replace(state, frames=())
+
     return iterate(
-        lambda: _first(dynamics),
-        lambda state: _next(dynamics, state),
+        lambda: told(_first(dynamics)),
+        lambda state: told(_next(dynamics, state)),
         lambda state: state.step >= dynamics.steps or not np.any(state.code == MOVING),
         _summary,
         hooks,
     )
 
 
-def motion_to_arrays(state: Motion) -> dict[str, np.ndarray]:
-    """The state as named plain arrays, frames included, for `numpy.savez` or a checkpoint."""
-    out = {name: np.asarray(getattr(state, name)) for name in _PLAIN}
-    out |= {f"frames.{name}": np.stack([getattr(f, name) for f in state.frames]) for name in _FRAME}
-    for name, value in vars(state.answers).items():
-        if value is not None:
-            out[f"answers.{name}"] = value
-            out[f"frames.answers.{name}"] = np.stack([getattr(f.answers, name) for f in state.frames])
-    return out
-
-
-def motion_from_arrays(arrays: Mapping[str, np.ndarray]) -> Motion:
-    """Inverse of `motion_to_arrays`. Raises InputError naming an array that is missing."""
-    known = [f"answers.{f.name}" for f in fields(Answers) if f"answers.{f.name}" in arrays]
-    needed = {*known, "answers.energy", "answers.forces", "answers.stress"}
-    wanted = [*_PLAIN, *(f"frames.{name}" for name in _FRAME), *needed, *(f"frames.{name}" for name in needed)]
-    missing = sorted(name for name in wanted if name not in arrays)
-    if missing:
-        raise InputError(f"the saved state lacks {missing[0]!r}; it was not written by motion_to_arrays.")
-    read = {name: np.asarray(arrays[name]) for name in wanted}
-
-    def answers(prefix: str, where: Any) -> Answers:
-        return Answers(**{name.removeprefix("answers."): read[prefix + name][where] for name in needed})
-
-    frames = tuple(
-        Frame(int(step), positions, velocities, answers("frames.", k), good)
-        for k, (step, positions, velocities, good) in enumerate(
-            zip(*(read[f"frames.{name}"] for name in _FRAME), strict=True)
-        )
-    )
-    plain = {name: int(read[name]) if name == "step" else read[name] for name in _PLAIN}
-    return Motion(answers=answers("", ...), frames=frames, **plain)
-
-
-_PLAIN = ("step", "positions", "velocities", "code", "found", "clear", "steps", "evaluations")
-_FRAME = ("step", "positions", "velocities", "good")
+def frame_of(state: Motion) -> Frame:
+    """The state as it stands, for keeping."""
+    return Frame(state.step, state.positions, state.velocities, state.cells, state.answers, state.code == MOVING)
 
 
 def _first(dynamics: Dynamics) -> Motion:
     batch, m = dynamics.batch, len(dynamics.batch)
     everyone = np.ones(m, dtype=bool)
+    bodies = dynamics.bodies_at(0)
     with np.errstate(**_QUIET):
         unseen = np.full_like(batch.positions, np.nan)
-        asked, clear, verdict = _shown(dynamics, batch.positions, everyone, unseen)
+        asked, clear, verdict = _shown(dynamics, batch, everyone, unseen)
         # the start is shown as it is: there are no earlier answers to keep
         answers = ask(dynamics.potential, batch, everyone, None)
         verdict = torn(dynamics.limits, batch, answers, verdict, asked)
-        code, found = heated(dynamics.limits, dynamics.bodies, dynamics.velocities, verdict)
+        code, found = heated(dynamics.limits, bodies, dynamics.velocities, verdict)
     state = Motion(
         step=0,
         positions=batch.positions,
         velocities=dynamics.velocities,
+        cells=batch.cells,
         answers=answers,
         code=code,
         found=found,
         clear=clear,
+        heat=np.zeros(m),
+        began=code == MOVING,
         steps=np.zeros(m, dtype=np.int64),
         evaluations=np.ones(m, dtype=np.int64),
+        wreck_positions=batch.positions,
+        wreck_velocities=dynamics.velocities,
+        wreck_cells=batch.cells,
         frames=(),
     )
     return replace(state, frames=(frame_of(state),))
@@ -162,41 +178,92 @@ _QUIET = {"divide": "ignore", "invalid": "ignore", "over": "ignore"}
 """Replicas that break down may give numbers that are not finite; they become a code."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """Where a step leads, before it is judged."""
+
+    positions: Floats
+    velocities: Floats
+    cells: Floats
+    clear: Floats
+    heat: Floats
+
+
 def _next(dynamics: Dynamics, state: Motion) -> Motion:
-    bodies = dynamics.bodies
     tick = Tick(state.step + 1, dynamics.tick_time, state.code == MOVING)
-    half = 0.5 * tick.time / bodies.masses[:, None]
+    bodies = dynamics.bodies_at(tick.step)
     with np.errstate(**_QUIET):
-        x, v = dynamics.integrator.drift(bodies, tick, state.positions, state.velocities + half * state.answers.forces)
-        asked, clear, verdict = _shown(dynamics, x, tick.active, state.clear)
-        answers = state.answers
-        if asked.any():
-            answers = ask(dynamics.potential, dynamics.batch.moved_to(x), asked, state.answers)
-        v = dynamics.integrator.settle(bodies, tick, v + half * answers.forces)
-        verdict = torn(dynamics.limits, dynamics.batch, answers, verdict, asked)
-        code, found = heated(dynamics.limits, bodies, v, verdict)
-    good = tick.active & (code == MOVING)
-    atoms = good[dynamics.batch.system_of][:, None]
-    moved = replace(
-        state,
-        step=tick.step,
-        positions=np.where(atoms, x, state.positions),
-        velocities=np.where(atoms, v, state.velocities),
-        answers=_merged(dynamics, state.answers, answers, good),
-        code=np.where(tick.active, code, state.code),
-        found=np.where(tick.active, found, state.found),
-        clear=clear,
-        steps=state.steps + good,
-        evaluations=state.evaluations + asked,
-    )
-    if tick.step % dynamics.every == 0 and good.any():
+        trial = _drifted(dynamics, bodies, tick, state)
+        batch = dynamics.batch.moved_to(trial.positions, trial.cells)
+        asked, clear, verdict = _shown(dynamics, batch, tick.active, trial.clear)
+        answers = ask(dynamics.potential, batch, asked, state.answers) if asked.any() else state.answers
+        trial = replace(_arrived(dynamics, bodies, tick, trial, answers), clear=clear)
+        verdict = torn(dynamics.limits, batch, answers, verdict, asked)
+        verdict = heated(dynamics.limits, bodies, trial.velocities, verdict)
+    moved = _judged(dynamics, tick, state, trial, answers, verdict)
+    moved = replace(moved, evaluations=state.evaluations + asked)
+    if tick.step % dynamics.every == 0 and (tick.active & (moved.code == MOVING)).any():
         return replace(moved, frames=(*state.frames, frame_of(moved)))
     return moved
 
 
-def frame_of(state: Motion) -> Frame:
-    """The state as it stands, for keeping."""
-    return Frame(state.step, state.positions, state.velocities, state.answers, state.code == MOVING)
+def _drifted(dynamics: Dynamics, bodies: Bodies, tick: Tick, state: Motion) -> _Trial:
+    """Half a kick, half a drift, the bath, the barostat, half a drift."""
+    half = 0.5 * tick.time
+    v = bodies.resting(state.velocities + half * bodies.inverse[:, None] * state.answers.forces)
+    x = state.positions + half * v
+    before = v
+    v = dynamics.integrator.middle(bodies, tick, v)
+    heat = state.heat if v is before else state.heat + bodies.kinetic(v) - bodies.kinetic(before)
+    cells, clear = state.cells, state.clear
+    barostat = dynamics.barostat_at(tick.step)
+    if barostat is not None:
+        by = barostat.deformations(bodies, tick, v, cells, state.answers.stress)
+        cells = cells @ by
+        x, clear = (carried(rows, by, bodies.system_of) for rows in (x, clear))
+        v = carried(v, np.swapaxes(np.linalg.inv(by), 1, 2), bodies.system_of)
+    return _Trial(x + half * v, v, cells, clear, heat)
+
+
+def _arrived(dynamics: Dynamics, bodies: Bodies, tick: Tick, trial: _Trial, answers: Answers) -> _Trial:
+    """Half a kick by the new forces, and the bath at the end."""
+    kick = 0.5 * tick.time * bodies.inverse[:, None] * answers.forces
+    before = bodies.resting(trial.velocities + kick)
+    v = dynamics.integrator.settle(bodies, tick, before)
+    heat = trial.heat if v is before else trial.heat + bodies.kinetic(v) - bodies.kinetic(before)
+    return replace(trial, velocities=v, heat=heat)
+
+
+def _judged(
+    dynamics: Dynamics,
+    tick: Tick,
+    state: Motion,
+    trial: _Trial,
+    answers: Answers,
+    verdict: tuple[np.ndarray, Floats],
+) -> Motion:
+    """The new state for the systems that are well, the old one for the others."""
+    code, found = verdict
+    good, lost = tick.active & (code == MOVING), tick.active & (code != MOVING)
+    of = dynamics.batch.system_of
+    atoms, wrecks = good[of][:, None], lost[of][:, None]
+    cells = good[:, None, None]
+    return replace(
+        state,
+        step=tick.step,
+        positions=np.where(atoms, trial.positions, state.positions),
+        velocities=np.where(atoms, trial.velocities, state.velocities),
+        cells=np.where(cells, trial.cells, state.cells),
+        answers=_merged(dynamics, state.answers, answers, good),
+        code=np.where(tick.active, code, state.code),
+        found=np.where(tick.active, found, state.found),
+        clear=trial.clear,
+        heat=np.where(good, trial.heat, state.heat),
+        steps=state.steps + good,
+        wreck_positions=np.where(wrecks, trial.positions, state.wreck_positions),
+        wreck_velocities=np.where(wrecks, trial.velocities, state.wreck_velocities),
+        wreck_cells=np.where(lost[:, None, None], trial.cells, state.wreck_cells),
+    )
 
 
 def _merged(dynamics: Dynamics, old: Answers, new: Answers, good: np.ndarray) -> Answers:
@@ -214,16 +281,18 @@ def _merged(dynamics: Dynamics, old: Answers, new: Answers, good: np.ndarray) ->
 
 
 def _shown(
-    dynamics: Dynamics, x: Floats, active: np.ndarray, clear: Floats
+    dynamics: Dynamics, batch: Batch, active: np.ndarray, clear: Floats
 ) -> tuple[np.ndarray, Floats, tuple[np.ndarray, Floats]]:
-    """Mask of the systems to show to the potential (those without overlapping atoms), `clear`, codes and numbers."""
-    m, limit = len(dynamics.batch), dynamics.limits.closest_A
-    nearest = np.full(m, np.inf)
+    """Mask of the systems to show to the potential (sound cells, no overlapping atoms), `clear`, codes and numbers."""
+    limit = dynamics.limits.closest_A
+    code, found = swollen(dynamics.limits, dynamics.batch.cells, batch.cells)
+    sound = active & (code == MOVING)
+    nearest = np.full(len(batch), np.inf)
     if limit > 0:
-        nearest, clear = closest(limit, dynamics.batch, x, active, clear)
+        nearest, clear = closest(limit, batch, batch.positions, sound, clear)
     close = np.isfinite(nearest)
-    code, found = np.where(close, TOO_CLOSE, MOVING), np.where(close, nearest, 0.0)
-    return active & ~close, clear, (code, found)
+    code, found = np.where(close, TOO_CLOSE, code), np.where(close, nearest, found)
+    return sound & ~close, clear, (code, found)
 
 
 def _summary(state: Motion) -> Summary:

@@ -10,7 +10,7 @@ import numpy as np
 from simkit.arrays import Floats
 from simkit.errors import InputError
 
-START, BATH = range(2)
+START, BATH, CELL = range(3)
 """What the numbers of a step are for; each purpose has numbers of its own."""
 
 

@@ -40,6 +40,7 @@ HOMES = {
     "ase": {"io", "potential", "build"},
     "icet": {"build"},
     "pymatgen": {"io", "build", "measure"},
+    "h5py": {"io"},
     "numba": {"kernels"},
     "matplotlib": {"plot"},
     "pydantic": {"config", "workflows"},
