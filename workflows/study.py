@@ -22,6 +22,7 @@ from simkit.workflows.cells import blocks_of, intergrowth, named, phase_cells, p
 from simkit.workflows.common import QUIET, Hooks
 from simkit.workflows.findings import Findings, foreign_galleries
 from simkit.workflows.gliding import Config as GlidingConfig
+from simkit.workflows.kept import Keeper, Step, phase_content
 from simkit.workflows.ledger import Ledger
 from simkit.workflows.migration import Config as MigrationConfig
 from simkit.workflows.stress import Config as StressConfig
@@ -84,9 +85,11 @@ def run(
     hooks: Hooks = QUIET,
     command: str = "",
     model: Potential | None = None,
+    store: io.Store | None = None,
 ) -> Result:
     """Run a study into the directory `out`; with `resume` finished steps are read back, not repeated.
 
+    store: where finished work is kept by content, shared with other studies; out/tasks when it is not given.
     model: a potential to use instead of the one the study names, as `potential.from_ase(calculator)`; on resuming,
     it is for the caller to bring the same one. A potential without atomic virials leaves out the stress maps.
     The request is checked whole before the directory is made: InputError for impossible cells, unknown elements,
@@ -106,11 +109,17 @@ def run(
     watched = committee.watched(config.committee, loaded, directory.path)
     ledger = Ledger(directory, potential.Counted(watched), watched)
     ledger.open(config.name, config.seed, command, loaded.card.device)
+    keeper = Keeper(store or io.Store(directory.path / "tasks"), config, loaded.card, directory.path / "steps")
     try:
-        return _Study(config, ledger.model, ledger, Hooks(directory.step, hooks.watch)).run()
+        return _Study(config, ledger.model, ledger, Hooks(keeper.keep, hooks.watch)).run(keeper.entering(ledger.step))
     except Stopped as stopped:
         told = committee.summary(ledger.record, watched)
         raise Stopped("\n".join([str(stopped), *(told.warnings if told else [])])) from stopped
+
+
+def replay(config: Config, model: Potential, ledger: Ledger, hooks: Hooks, step: Step) -> None:
+    """Go through the steps of a study with a `step` of one's own, which may skip steps and leave by an exception."""
+    _Study(config, model, ledger, hooks).run(step)
 
 
 def _checked_cells(config: Config) -> list[Structure]:
@@ -142,9 +151,9 @@ class _Study:
     ledger: Ledger
     hooks: Hooks
 
-    def run(self) -> Result:
-        """Every step in order, each timed, counted and saved."""
-        config, step = self.config, self.ledger.step
+    def run(self, step: Step) -> Result:
+        """Every step in order, each timed, counted and saved by `step(name, compute)`."""
+        config = self.config
         phases = step("phases", self._phases)
         cell = step("cell", lambda: self._cell(phases))
         whole = step("relaxation", lambda: self._relaxed(cell))
@@ -174,7 +183,11 @@ class _Study:
 
     def _phases(self) -> dict[str, solve.Outcome]:
         cells = phase_cells(self.config.structure, self.config.seed)
-        return self._usable("phases", self.config.relax, {name: cell.structure for name, cell in cells.items()})
+        relaxed = {}
+        for name, cell in cells.items():
+            one, given = {name: cell.structure}, phase_content(self.config, cell.structure)
+            relaxed |= self._usable(f"phase-{name}", self.config.relax, one, given)
+        return relaxed
 
     def _cell(self, phases: Mapping[str, solve.Outcome]) -> build.Model:
         """The cell with the heights of its relaxed phases. Raises Stopped where one is no longer what it was."""
@@ -197,7 +210,9 @@ class _Study:
         settings = self.config.relax.model_copy(update={"cell": "c"})
         return self._usable("strained-phases", settings, cells)
 
-    def _usable(self, name: str, settings: relax.Config, cells: Mapping[str, Structure]) -> dict[str, solve.Outcome]:
+    def _usable(
+        self, name: str, settings: relax.Config, cells: Mapping[str, Structure], given: Any = None
+    ) -> dict[str, solve.Outcome]:
         """Relaxed cells, saved. A broken one is written to structures/ and raises Stopped; nothing broken is saved."""
 
         def compute() -> dict[str, solve.Outcome]:
@@ -209,7 +224,7 @@ class _Study:
                     raise Stopped(f"{label}: {trouble}; the last good structure is in structures/")
             return outcomes
 
-        return self.hooks.keep(name, compute, OUTCOMES)
+        return self.hooks.keep(name, compute, OUTCOMES, given)
 
     def _glided(self, cells: Mapping[str, Structure]) -> gliding.Result:
         """Galleries asked for by number are those of the cell under study; its phases glide by kind."""

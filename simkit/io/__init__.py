@@ -7,10 +7,12 @@ from simkit.io.files import as_structure, read, text, write
 from simkit.io.frames import Frame, frame_text, frames_text, read_frames
 from simkit.io.pymatgen import from_pymatgen, to_pymatgen
 from simkit.io.rundir import RunDirectory, file_name, json_bytes, open_run, unsaved
+from simkit.io.store import Store
 
 __all__ = [
     "Frame",
     "RunDirectory",
+    "Store",
     "as_structure",
     "check_distances",
     "file_name",

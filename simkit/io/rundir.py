@@ -48,8 +48,11 @@ class RunDirectory:
             torn = stream.read(1) not in (b"", b"\n")
             stream.write(("\n" if torn else "").encode() + line.encode())
 
-    def step(self, name: str, compute: Callable[[], Value], types: Iterable[type] = ()) -> Value:
-        """The saved result of step `name`, or `compute()` saved. A damaged file is set aside and remade."""
+    def step(self, name: str, compute: Callable[[], Value], types: Iterable[type] = (), given: Any = None) -> Value:
+        """The saved result of step `name`, or `compute()` saved. A damaged file is set aside and remade.
+
+        given: what fixes the result by itself; here everything is kept under the key of the run, so it is not used.
+        """
         path = self.path / "steps" / f"{file_name(name)}.npz"
         if path.exists():
             try:
@@ -196,6 +199,6 @@ def file_name(label: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", label).strip("-")
 
 
-def unsaved(name: str, compute: Callable[[], Value], types: Iterable[type] = ()) -> Value:
+def unsaved(name: str, compute: Callable[[], Value], types: Iterable[type] = (), given: Any = None) -> Value:
     """The `step` of no run directory: compute now, keep nothing."""
     return compute()
