@@ -96,9 +96,9 @@ def run(
     settings that cannot work, a directory that holds other work. Raises Stopped, with everything finished kept, when
     a relaxation meets numbers that are not finite or an exploding energy, or loses its layers.
     """
-    cells = _checked_cells(config)
-    loaded = _loaded(config) if model is None else model
-    for cell in cells:
+    whole, phases = checked_cells(config)
+    loaded = load(config) if model is None else model
+    for cell in (whole, *phases.values()):
         check_elements(cell.numbers, loaded.card)
     identity = {
         "model": f"{loaded.card.name} {loaded.card.sha256}".strip(),
@@ -122,8 +122,8 @@ def replay(config: Config, model: Potential, ledger: Ledger, hooks: Hooks, step:
     _Study(config, model, ledger, hooks).run(step)
 
 
-def _checked_cells(config: Config) -> list[Structure]:
-    """Every cell of the study from starting heights. Raises InputError for what could only fail later."""
+def checked_cells(config: Config) -> tuple[Structure, dict[str, Structure]]:
+    """The cell of the study and each of its phases, from starting heights. Raises InputError for what could only fail later."""
     whole = intergrowth(config.structure, config.seed).structure
     alkali = sorted({block.alkali for block in blocks_of(config.structure)})
     if config.migration.sites == "galleries" and config.migration.ion not in alkali:
@@ -132,10 +132,11 @@ def _checked_cells(config: Config) -> list[Structure]:
     wrong = [] if config.gliding.galleries == "kinds" else [g for g in config.gliding.galleries if not 0 <= g < count]
     if wrong:
         raise InputError(f"gliding.galleries: {wrong[0]} does not exist; the cell has galleries 0 to {count - 1}.")
-    return [whole, *(model.structure for model in phase_cells(config.structure, config.seed).values())]
+    return whole, {name: model.structure for name, model in phase_cells(config.structure, config.seed).items()}
 
 
-def _loaded(config: Config) -> Potential:
+def load(config: Config) -> Potential:
+    """The potential a study names. Raises InputError for one that only the command line can vouch for."""
     if potential.parse(config.potential, config.device, config.dtype, None).trust is not None:
         raise InputError(
             f"potential = {config.potential!r}: a study file cannot vouch for a program; "
@@ -218,7 +219,7 @@ class _Study:
         def compute() -> dict[str, solve.Outcome]:
             outcomes = relax.run(settings, self.model, cells, Hooks(watch=self.hooks.watch), name).outcomes
             for label, outcome in outcomes.items():
-                trouble = outcome.status if outcome.failed else _lost_layers(outcome.structure)
+                trouble = broken(outcome)
                 if trouble:
                     outputs.write_stopped(self.ledger.directory, label, outcome.structure)
                     raise Stopped(f"{label}: {trouble}; the last good structure is in structures/")
@@ -241,10 +242,12 @@ class _Study:
         return stress.run(self.config.stress, self.model, cells, references, self.hooks)
 
 
-def _lost_layers(structure: Structure) -> str:
-    """Why a relaxed cell is no longer a stack of slabs, or nothing."""
+def broken(outcome: solve.Outcome) -> str:
+    """Why a relaxation failed, or left a cell that is no longer a stack of slabs; or nothing."""
+    if outcome.failed:
+        return outcome.status
     try:
-        build.classify(structure)
+        build.classify(outcome.structure)
     except InputError as error:
         return f"the relaxation lost the layers: {error}"
     return ""

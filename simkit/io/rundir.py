@@ -22,6 +22,8 @@ Value = TypeVar("Value")
 STUDY_FILE = "study.toml"
 IDENTITY_FILE = "identity.json"
 LOCK_FILE = ".lock"
+CAMPAIGN = ("campaign.toml", "campaign.lock.json", "campaign.html", "results.db", "results.csv", "tasks", "runs", "STOP")
+"""What a campaign of one study keeps beside the study."""
 
 
 def json_bytes(value: Any) -> bytes:
@@ -96,7 +98,7 @@ def open_run(path: str | Path, study_toml: str, identity: dict[str, Any], resume
         raise InputError(f"--out {path} is a file; name a folder.")
     if path.exists():
         _sweep(path)
-    if path.exists() and any(path.iterdir()):
+    if path.exists() and any(item.name not in CAMPAIGN for item in path.iterdir()):
         _check_same(path, study_toml, resume)
         _check_identity(run, identity)
         return replace(run, lock=_locked(path))
@@ -139,8 +141,9 @@ def _locked(path: Path) -> Lock:
 
 def _sweep(path: Path) -> None:
     """Remove what a killed write left behind; a directory killed before its study was written is new again."""
-    for leftover in path.rglob(".*.tmp"):
-        leftover.unlink()
+    for folder in (path, *(item for item in path.iterdir() if item.is_dir() and item.name not in CAMPAIGN)):
+        for leftover in folder.rglob(".*.tmp") if folder != path else folder.glob(".*.tmp"):
+            leftover.unlink()
     if [item.name for item in path.iterdir()] == [IDENTITY_FILE]:
         (path / IDENTITY_FILE).unlink()
 
