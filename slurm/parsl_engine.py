@@ -12,7 +12,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ class Setup:
     prepare   lines of shell before a worker starts: checked and quoted by whoever made them
     gpus      per node; 0: CPU only
     overrides words for srun
+    address   where workers reach this process; None: found out
+    drain_s   after which a block takes no new work, so that it can end before its time
     """
 
     kind: str
@@ -61,8 +63,7 @@ class Setup:
     gpus: int = 0
     overrides: tuple[str, ...] = ()
     address: str | None = None
-    partition: str = ""
-    extra: Mapping[str, str] = field(default_factory=dict)
+    drain_s: int | None = None
 
 
 class ParslEngine:
@@ -106,6 +107,7 @@ def _config(setup: Setup) -> parsl.Config:
         heartbeat_period=HEARTBEAT_S,
         heartbeat_threshold=SILENCE_S,
         prefetch_capacity=0,
+        drain_period=setup.drain_s,
     )
     strategy = "htex_auto_scale" if setup.kind == BLOCKS else "none"
     folder = str(setup.folder / "parsl")
@@ -118,7 +120,9 @@ def interchange() -> list[str]:
     """The command of Parsl's interchange, killed with the process that starts it."""
     found = shutil.which("interchange.py", path=f"{Path(sys.executable).parent}")
     if found is None:
-        raise InputError(f"Parsl's interchange.py is not beside {sys.executable}; install simkit with its dependencies.")
+        raise InputError(
+            f"Parsl's interchange.py is not beside {sys.executable}; install simkit with its dependencies."
+        )
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         raise InputError("setpriv (util-linux) is not on PATH; without it a killed driver would leave its jobs behind.")
@@ -135,7 +139,6 @@ def _provider(setup: Setup) -> ExecutionProvider:
             launcher=_launcher(setup),
         )  # fmt: skip
     return SlurmProvider(
-        partition=setup.partition or None,
         exclusive=False,
         nodes_per_block=setup.nodes,
         init_blocks=1,
@@ -145,14 +148,12 @@ def _provider(setup: Setup) -> ExecutionProvider:
         scheduler_options="\n".join(setup.options),
         worker_init=prepare,
         launcher=_launcher(setup),
-        **setup.extra,
     )
 
 
 def _launcher(setup: Setup) -> Launcher:
-    if setup.kind == ALLOCATION:
-        gpus = (f"--gres=gpu:{setup.gpus}",) if setup.gpus else ()
-        return SrunLauncher(overrides=shlex.join(["--overlap", *gpus, *setup.overrides]))
-    if setup.kind == BLOCKS and setup.nodes > 1:
-        return SrunLauncher(overrides=shlex.join(setup.overrides))
-    return SimpleLauncher()
+    """Steps of srun, also on one node: SLURM signals steps when it preempts or cancels, and nothing else of a job."""
+    if setup.kind == LOCAL:
+        return SimpleLauncher()
+    gpus = (f"--gres=gpu:{setup.gpus}",) if setup.gpus else ()
+    return SrunLauncher(overrides=shlex.join(["--overlap", *gpus, *setup.overrides]))

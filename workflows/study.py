@@ -78,7 +78,7 @@ def settings(data: Mapping[str, Any]) -> Config:
     return settings
 
 
-def run(
+def run(  # noqa: PLR0913 (one for each thing a caller may bring)
     config: Config,
     out: str | Path,
     resume: bool = False,
@@ -123,7 +123,10 @@ def replay(config: Config, model: Potential, ledger: Ledger, hooks: Hooks, step:
 
 
 def checked_cells(config: Config) -> tuple[Structure, dict[str, Structure]]:
-    """The cell of the study and each of its phases, from starting heights. Raises InputError for what could only fail later."""
+    """The cell of the study, and each of its phases by name, from starting heights.
+
+    Raises InputError for what could only fail later.
+    """
     whole = intergrowth(config.structure, config.seed).structure
     alkali = sorted({block.alkali for block in blocks_of(config.structure)})
     if config.migration.sites == "galleries" and config.migration.ion not in alkali:

@@ -7,7 +7,7 @@ from simkit.io.files import as_structure, read, text, write
 from simkit.io.frames import Frame, frame_text, frames_text, read_frames
 from simkit.io.pymatgen import from_pymatgen, to_pymatgen
 from simkit.io.rundir import RunDirectory, file_name, json_bytes, open_run, unsaved
-from simkit.io.store import Store
+from simkit.io.store import Store, file_sha256
 
 __all__ = [
     "Frame",
@@ -16,6 +16,7 @@ __all__ = [
     "as_structure",
     "check_distances",
     "file_name",
+    "file_sha256",
     "frame_text",
     "frames_text",
     "from_ase",

@@ -22,7 +22,16 @@ Value = TypeVar("Value")
 STUDY_FILE = "study.toml"
 IDENTITY_FILE = "identity.json"
 LOCK_FILE = ".lock"
-CAMPAIGN = ("campaign.toml", "campaign.lock.json", "campaign.html", "results.db", "results.csv", "tasks", "runs", "STOP")
+CAMPAIGN = (
+    "campaign.toml",
+    "campaign.lock.json",
+    "campaign.html",
+    "results.db",
+    "results.csv",
+    "tasks",
+    "runs",
+    "STOP",
+)
 """What a campaign of one study keeps beside the study."""
 
 

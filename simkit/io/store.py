@@ -89,7 +89,7 @@ class Store:
 
     def finish(self, key: str, facts: dict[str, Any]) -> None:
         """Write result.json: the task is done, and what only led there is removed."""
-        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in self.kept(key)}
+        files = {path.name: file_sha256(path) for path in self.kept(key)}
         self.write_sealed(key, RESULT, {"key": key, "files": files, **facts})
         for path in (self.folder(key) / FAILED, *self.folder(key).glob("*.ckpt*")):
             path.unlink(missing_ok=True)
@@ -166,6 +166,11 @@ def loaded(path: Path, types: Iterable[type], key: str) -> Any | None:
     except CorruptFileError:
         set_aside(path)
         return None
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def set_aside(path: Path) -> None:

@@ -69,10 +69,8 @@ class Member:
 def read(path: Path) -> tuple[Config, list[Member]]:
     """A campaign file and its studies; a plain study file is a campaign of one. Raises InputError per mistake."""
     data = read_toml(path)
-    if "structure" in data:
-        config = Config(name=str(data.get("name", path.stem)), study=data)
-    else:
-        config = checked(Config, data)
+    alone = {"name": str(data.get("name", path.stem)), "study": data}
+    config = checked(Config, alone if "structure" in data else data)
     for step in config.steps:
         if step not in STEPS:
             raise InputError(f"steps: {step!r} is no step of a study; {nearest(step, STEPS)}")

@@ -16,7 +16,7 @@ WORKER, NODE = "worker", "node"
 class Engine(Protocol):
     """Runs work somewhere. `capacity` is how much it may be given beyond what is done: some more than it has workers.
 
-    outlives_workers: workers run in jobs of their own, so that one of them being told to stop says nothing of the others.
+    outlives_workers: workers run in jobs of their own; one of them being told to stop says nothing of the others.
     loss(error) is WORKER or NODE where an error of a future means that these died, "" otherwise.
     """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from simkit import io
 from simkit.errors import CorruptFileError, InputError
@@ -160,9 +159,7 @@ def write(root: Path, resolved: Plan) -> None:
         "simkit": versions()["simkit"],
         "name": resolved.name,
         "members": {m.name: {"changes": m.changes, "study": m.data} for m in resolved.members.values()},
-        "tasks": [
-            [t.key, t.step, t.member, list(t.needs), t.phase, t.batch, t.atoms] for t in resolved.tasks.values()
-        ],
+        "tasks": [[t.key, t.step, t.member, list(t.needs), t.phase, t.batch, t.atoms] for t in resolved.tasks.values()],
     }
     io.write_atomic(root / LOCK, sealed(facts))
 

@@ -61,8 +61,7 @@ def units(resolved: plan.Plan) -> list[Unit]:
     """What is done in one go, with what it needs."""
     tasks = resolved.tasks
     return [
-        Unit(keys, tuple(dict.fromkeys(need for key in keys for need in tasks[key].needs)))
-        for keys in resolved.units()
+        Unit(keys, tuple(dict.fromkeys(need for key in keys for need in tasks[key].needs))) for keys in resolved.units()
     ]
 
 

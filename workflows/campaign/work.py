@@ -65,6 +65,7 @@ def perform(root: str, items: Sequence[Mapping[str, Any]], deadline_s: float = 0
     """
     listen()
     pin_device()
+    deadline_s = deadline_s or float(os.environ.get("SIMKIT_DEADLINE_S", 0))
     job = _Job(Path(root), Stopping(Path(root) / FILE, deadline_s))
     asked = [Item(**{**item, "needs": tuple(item["needs"])}) for item in items]
     together = _Together(job, [item for item in asked if item.step == PHASE])
@@ -145,7 +146,7 @@ class _Job:
         return io.Store(self.root / "tasks")
 
 
-class _Reached(Exception):  # noqa: N818 (it carries a result, it is no error)
+class _Reached(Exception):
     """The step that was asked for is done."""
 
     def __init__(self, value: Any) -> None:
@@ -224,7 +225,9 @@ def _step(job: _Job, item: Item, settings: study.Config, model: potential.Counte
             raise _Reached(compute())
         return compute() if name in rule.needs else None
 
-    ledger = Ledger(io.RunDirectory(job.store.made(item.key), item.key), model, committee.watched(settings.committee, model))
+    ledger = Ledger(
+        io.RunDirectory(job.store.made(item.key), item.key), model, committee.watched(settings.committee, model)
+    )
     try:
         study.replay(settings, model, ledger, saver.hooks(keeper.keep), keeper.entering(step))
     except _Reached as reached:
