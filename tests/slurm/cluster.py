@@ -2,8 +2,9 @@
 
 python tests/slurm/cluster.py start|stop|status FOLDER
 
-Needs Debian's packages (apt-get install -y --no-install-recommends slurm-wlm munge), no root file, no systemd. Everything
-it writes is under FOLDER; it stops only processes whose number it wrote there and whose command line names FOLDER.
+Needs Debian's packages (apt-get install -y --no-install-recommends slurm-wlm munge), no root file, no systemd.
+Everything it writes is under FOLDER; it stops only processes whose number it wrote there and whose command line
+names FOLDER.
 """
 
 import os
@@ -29,7 +30,7 @@ SlurmctldPort={port}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
-AuthInfo=socket={folder}/run/munge.socket
+AuthInfo=socket={folder}/run/munge.socket,cred_expire=20
 CredType=cred/munge
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool/%n

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simkit import io
+from simkit.io.leases import holder
 from simkit.io.store import FAILED as FAILED_FILE
 from simkit.workflows.campaign.engine import NODE, WORKER, Engine, Work
 from simkit.workflows.campaign.stopping import FILE, Stopping
@@ -23,6 +24,8 @@ MOST_NODES_LOST = 50
 POLL_S = 0.5
 BUSY_S = 5.0
 """Before a task that another process works on is looked at again."""
+SETTLE_S = 3.0
+"""For a task that is just being begun to say so, before nobody is thought to be at work."""
 STOP_WAIT_S = 300.0
 """For workers to save what they do once the driver must stop; SLURM ends the job before that where its time is up."""
 
@@ -251,13 +254,21 @@ class Driver:
             (self.root / FILE).touch()
 
     def _wind_up(self) -> None:
-        """Let what flies land, so that it is saved."""
-        end = time.monotonic() + STOP_WAIT_S
+        """Let what flies land, so that it is saved.
+
+        A worker that was told to stop by its own signal may take Parsl's manager with it, and nothing comes back: then
+        the leases on disk say that nobody is at work any more.
+        """
+        begun = time.monotonic()
         if self.tally.disk:
             (self.root / FILE).touch()
-        self._ready.clear()
-        while self._flying and time.monotonic() < end:
+        while self._flying and time.monotonic() < begun + STOP_WAIT_S:
             self._collect(POLL_S)
+            if time.monotonic() > begun + SETTLE_S and not self._leased():
+                break
+
+    def _leased(self) -> bool:
+        return any(holder(self._store.folder(key)) for unit in self._flying.values() for key in unit.left)
 
     def _waiting(self) -> list[str]:
         left = [*self._ready, *(unit for _, unit in self._later), *self._flying.values()]

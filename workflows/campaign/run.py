@@ -37,7 +37,7 @@ def write(path: Path, root: Path, resolved: plan.Plan) -> None:
 
 
 def drive(root: Path, engine: Callable[[], Engine], tell: Callable[[str], None] = lambda line: None) -> Tally:
-    """Drive a campaign to its end with an engine; then write its tables and its page.
+    """Drive a campaign to its end with an engine; then write its tables and its page (not when told to stop).
 
     Raises InputError when another driver is at it.
     """
@@ -52,7 +52,8 @@ def drive(root: Path, engine: Callable[[], Engine], tell: Callable[[str], None] 
     finally:
         started.close()
         lock.close()
-    results.write(root, resolved)
+    if not tally.stopped:
+        results.write(root, resolved)
     forget()
     return tally
 
