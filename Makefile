@@ -1,11 +1,11 @@
-# make setup | demo | test | test-all | bench | lint | clean
+# make setup | demo | test | test-all | test-slurm | bench | lint | clean
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3 2>/dev/null))
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= runs/demo
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test test-all bench lint clean
+.PHONY: setup demo test test-all test-slurm test-slurm-short bench lint clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make demo      build, relax, migrate, glide and map a P2/O3 intergrowth; prints where the report is"
 	@echo "make test      linter, architecture test, tests (under 15 minutes on 2 cores)"
 	@echo "make test-all  the same with the slow tests"
+	@echo "make test-slurm  campaigns on a private SLURM that is killed, preempted and cancelled (under 10 minutes)"
 	@echo "make bench     benchmarks side by side with peers, printed as ratios"
 
 setup: $(STAMP)
@@ -42,7 +43,18 @@ test: lint
 	@$(BIN)/python -m pytest
 
 test-all: lint
-	@$(BIN)/python -m pytest -m "slow or not slow"
+	@$(BIN)/python -m pytest -m "(slow or not slow) and not slurm"
+
+SLURM_PACKAGES := slurm-wlm munge
+SLURM_HINT := "needs slurmctld, slurmd and munged: apt-get install -y --no-install-recommends $(SLURM_PACKAGES)"
+
+test-slurm: setup
+	@PATH="$$PATH:/usr/sbin" command -v slurmctld >/dev/null || { echo $(SLURM_HINT); exit 2; }
+	@$(BIN)/python -m pytest tests/slurm -m slurm
+
+test-slurm-short: setup
+	@PATH="$$PATH:/usr/sbin" command -v slurmctld >/dev/null || { echo $(SLURM_HINT); exit 2; }
+	@$(BIN)/python -m pytest tests/slurm -m "slurm and not slow"
 
 bench: setup
 	@$(BIN)/python -m benchmarks

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simkit import io
+from simkit import io, solve
 from simkit.io.rundir import unsaved
 from simkit.structure import Structure
 
-Observer = Callable[..., None]
-"""Called by a solver after each step."""
+Observer = Callable[..., None] | solve.Hooks
+"""Called by a solver after each step, or all that may be attached to a solver."""
 
 
 def unwatched(label: str) -> Observer | None:
@@ -21,7 +21,11 @@ def unwatched(label: str) -> Observer | None:
 
 @dataclass(frozen=True)
 class Hooks:
-    """keep(name, compute, types) returns a saved result, or computes and saves it; watch(label) gives an observer."""
+    """keep(name, compute, types, given) returns a saved result, or computes and saves it; watch(label) gives an
+    observer, or hooks of a solver that also save and restore what is under way.
+
+    given: what fixes a result by itself, whatever step or study asks for it; None: the step and its settings.
+    """
 
     keep: Callable[..., Any] = unsaved
     watch: Callable[[str], Observer | None] = unwatched

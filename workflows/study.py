@@ -23,6 +23,7 @@ from simkit.workflows.common import QUIET, Hooks
 from simkit.workflows.findings import Findings, foreign_galleries
 from simkit.workflows.gliding import Config as GlidingConfig
 from simkit.workflows.hops.settings import Paths
+from simkit.workflows.kept import Keeper, Step, phase_content
 from simkit.workflows.ledger import Ledger
 from simkit.workflows.migration import Config as MigrationConfig
 from simkit.workflows.stress import Config as StressConfig
@@ -79,25 +80,27 @@ def settings(data: Mapping[str, Any]) -> Config:
     return settings
 
 
-def run(
+def run(  # noqa: PLR0913 (one for each thing a caller may bring)
     config: Config,
     out: str | Path,
     resume: bool = False,
     hooks: Hooks = QUIET,
     command: str = "",
     model: Potential | None = None,
+    store: io.Store | None = None,
 ) -> Result:
     """Run a study into the directory `out`; with `resume` finished steps are read back, not repeated.
 
+    store: where finished work is kept by content, shared with other studies; out/tasks when it is not given.
     model: a potential to use instead of the one the study names, as `potential.from_ase(calculator)`; on resuming,
     it is for the caller to bring the same one. A potential without atomic virials leaves out the stress maps.
     The request is checked whole before the directory is made: InputError for impossible cells, unknown elements,
     settings that cannot work, a directory that holds other work. Raises Stopped, with everything finished kept, when
     a relaxation meets numbers that are not finite or an exploding energy, or loses its layers.
     """
-    cells = _checked_cells(config)
-    loaded = _loaded(config) if model is None else model
-    for cell in cells:
+    whole, phases = checked_cells(config)
+    loaded = load(config) if model is None else model
+    for cell in (whole, *phases.values()):
         check_elements(cell.numbers, loaded.card)
     identity = {
         "model": f"{loaded.card.name} {loaded.card.sha256}".strip(),
@@ -108,15 +111,24 @@ def run(
     watched = committee.watched(config.committee, loaded, directory.path)
     ledger = Ledger(directory, potential.Counted(watched), watched)
     ledger.open(config.name, config.seed, command, loaded.card.device)
+    keeper = Keeper(store or io.Store(directory.path / "tasks"), config, loaded.card, directory.path / "steps")
     try:
-        return _Study(config, ledger.model, ledger, Hooks(directory.step, hooks.watch)).run()
+        return _Study(config, ledger.model, ledger, Hooks(keeper.keep, hooks.watch)).run(keeper.entering(ledger.step))
     except Stopped as stopped:
         told = committee.summary(ledger.record, watched)
         raise Stopped("\n".join([str(stopped), *(told.warnings if told else [])])) from stopped
 
 
-def _checked_cells(config: Config) -> list[Structure]:
-    """Every cell of the study from starting heights. Raises InputError for what could only fail later."""
+def replay(config: Config, model: Potential, ledger: Ledger, hooks: Hooks, step: Step) -> None:
+    """Go through the steps of a study with a `step` of one's own, which may skip steps and leave by an exception."""
+    _Study(config, model, ledger, hooks).run(step)
+
+
+def checked_cells(config: Config) -> tuple[Structure, dict[str, Structure]]:
+    """The cell of the study, and each of its phases by name, from starting heights.
+
+    Raises InputError for what could only fail later.
+    """
     whole = intergrowth(config.structure, config.seed).structure
     alkali = sorted({block.alkali for block in blocks_of(config.structure)})
     if config.migration.sites == "galleries" and config.migration.ion not in alkali:
@@ -125,10 +137,11 @@ def _checked_cells(config: Config) -> list[Structure]:
     wrong = [] if config.gliding.galleries == "kinds" else [g for g in config.gliding.galleries if not 0 <= g < count]
     if wrong:
         raise InputError(f"gliding.galleries: {wrong[0]} does not exist; the cell has galleries 0 to {count - 1}.")
-    return [whole, *(model.structure for model in phase_cells(config.structure, config.seed).values())]
+    return whole, {name: model.structure for name, model in phase_cells(config.structure, config.seed).items()}
 
 
-def _loaded(config: Config) -> Potential:
+def load(config: Config) -> Potential:
+    """The potential a study names. Raises InputError for one that only the command line can vouch for."""
     if potential.parse(config.potential, config.device, config.dtype, None).trust is not None:
         raise InputError(
             f"potential = {config.potential!r}: a study file cannot vouch for a program; "
@@ -144,9 +157,9 @@ class _Study:
     ledger: Ledger
     hooks: Hooks
 
-    def run(self) -> Result:
-        """Every step in order, each timed, counted and saved."""
-        config, step = self.config, self.ledger.step
+    def run(self, step: Step) -> Result:
+        """Every step in order, each timed, counted and saved by `step(name, compute)`."""
+        config = self.config
         phases = step("phases", self._phases)
         cell = step("cell", lambda: self._cell(phases))
         whole = step("relaxation", lambda: self._relaxed(cell))
@@ -176,7 +189,11 @@ class _Study:
 
     def _phases(self) -> dict[str, solve.Outcome]:
         cells = phase_cells(self.config.structure, self.config.seed)
-        return self._usable("phases", self.config.relax, {name: cell.structure for name, cell in cells.items()})
+        relaxed = {}
+        for name, cell in cells.items():
+            one, given = {name: cell.structure}, phase_content(self.config, cell.structure)
+            relaxed |= self._usable(f"phase-{name}", self.config.relax, one, given)
+        return relaxed
 
     def _cell(self, phases: Mapping[str, solve.Outcome]) -> build.Model:
         """The cell with the heights of its relaxed phases. Raises Stopped where one is no longer what it was."""
@@ -199,19 +216,21 @@ class _Study:
         settings = self.config.relax.model_copy(update={"cell": "c"})
         return self._usable("strained-phases", settings, cells)
 
-    def _usable(self, name: str, settings: relax.Config, cells: Mapping[str, Structure]) -> dict[str, solve.Outcome]:
+    def _usable(
+        self, name: str, settings: relax.Config, cells: Mapping[str, Structure], given: Any = None
+    ) -> dict[str, solve.Outcome]:
         """Relaxed cells, saved. A broken one is written to structures/ and raises Stopped; nothing broken is saved."""
 
         def compute() -> dict[str, solve.Outcome]:
             outcomes = relax.run(settings, self.model, cells, Hooks(watch=self.hooks.watch), name).outcomes
             for label, outcome in outcomes.items():
-                trouble = outcome.status if outcome.failed else _lost_layers(outcome.structure)
+                trouble = broken(outcome)
                 if trouble:
                     outputs.write_stopped(self.ledger.directory, label, outcome.structure)
                     raise Stopped(f"{label}: {trouble}; the last good structure is in structures/")
             return outcomes
 
-        return self.hooks.keep(name, compute, OUTCOMES)
+        return self.hooks.keep(name, compute, OUTCOMES, given)
 
     def _glided(self, cells: Mapping[str, Structure]) -> gliding.Result:
         """Galleries asked for by number are those of the cell under study; its phases glide by kind."""
@@ -228,10 +247,12 @@ class _Study:
         return stress.run(self.config.stress, self.model, cells, references, self.hooks)
 
 
-def _lost_layers(structure: Structure) -> str:
-    """Why a relaxed cell is no longer a stack of slabs, or nothing."""
+def broken(outcome: solve.Outcome) -> str:
+    """Why a relaxation failed, or left a cell that is no longer a stack of slabs; or nothing."""
+    if outcome.failed:
+        return outcome.status
     try:
-        build.classify(structure)
+        build.classify(outcome.structure)
     except InputError as error:
         return f"the relaxation lost the layers: {error}"
     return ""

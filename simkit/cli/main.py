@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 
 from simkit import config, io, report
+from simkit.cli import campaigns, inspecting, potentials, shortcuts
 from simkit.cli import doctor as doctor_checks
-from simkit.cli import inspecting, potentials, shortcuts
 from simkit.cli.progress import watching
 from simkit.errors import InputError, Interrupted, SimkitError
 from simkit.io.record import is_alive
@@ -36,11 +36,13 @@ app = typer.Typer(
 app.add_typer(potentials.app, name="potentials")
 shortcuts.register(app)
 inspecting.register(app)
+campaigns.register(app)
 
 Study = Annotated[
     Path, typer.Argument(help="Study file (see simkit init) or recipe of a stack (see simkit build --list).")
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Run directory; default runs/<name of the study file>.")]
+Store = Annotated[Path | None, typer.Option("--store", help="Folder tasks/ of a campaign whose finished work is used.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Take up the run in --out where it stopped.")]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:0.")]
 Trust = Annotated[str | None, typer.Option("--trust", help="Name or SHA-256 of a pickled model file you trust.")]
@@ -57,6 +59,7 @@ def run(  # noqa: PLR0913 (one option each)
     potential: PotentialName = None,
     trust: Trust = None,
     set_: Assignments = None,
+    store: Store = None,
 ) -> None:
     """Run a study: build, relax, migrate, glide, map the stress, write the report."""
     given = [("device", device), ("potential", potential)]
@@ -68,7 +71,8 @@ def run(  # noqa: PLR0913 (one option each)
     command = shlex.join(["simkit", *sys.argv[1:]])
     model = None if trust is None else load(settings.potential, settings.device, settings.dtype, trust)
     with watching(console) as watch:
-        result = studies.run(settings, folder, resume, Hooks(watch=watch), command, model)
+        kept = None if store is None else io.Store(store)
+        result = studies.run(settings, folder, resume, Hooks(watch=watch), command, model, kept)
     for line in result.lines:
         typer.echo(line)
     typer.echo(f"report: {(folder / 'report.html').resolve()}")
@@ -93,8 +97,13 @@ def report_command(directory: Annotated[Path, typer.Argument(help="Run directory
 
 
 @app.command()
-def status(directory: Annotated[Path, typer.Argument(help="Run directory.")]) -> None:
-    """What a run has finished and how it ended."""
+def status(
+    directory: Annotated[Path, typer.Argument(help="Run directory, or folder of a campaign.")],
+    watch: campaigns.Watch = False,
+) -> None:
+    """What a run or a campaign has finished and how it ended."""
+    if campaigns.is_campaign(directory):
+        campaigns.show_status(directory, watch)
     record = io.RunDirectory(directory, "").read_json("record.json")
     gone = record["status"] == "running" and not is_alive(record["pid"], record["host"])
     note = " (its process is gone: take it up again with simkit run --resume)" if gone else ""
@@ -126,6 +135,6 @@ def main() -> None:
 
 
 def _interrupt(number: int, frame: object) -> None:
-    running = sys.argv[1:2] == ["run"]
-    remedy = "take the run up again with --resume" if running else "nothing is kept of it: give the command again"
+    remedies = {"run": "take the run up again with --resume", "submit": "what was begun goes on with simkit resume"}
+    remedy = remedies.get("".join(sys.argv[1:2]), "nothing is kept of it: give the command again")
     raise Interrupted(f"stopped by {signal.Signals(number).name}; {remedy}.")

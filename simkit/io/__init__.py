@@ -9,6 +9,7 @@ from simkit.io.pymatgen import from_pymatgen, to_pymatgen
 from simkit.io.rundir import RunDirectory, file_name, json_bytes, open_run, unsaved
 from simkit.io.segments import Layout, Segments
 from simkit.io.states import load_state, save_state
+from simkit.io.store import Store, file_sha256
 from simkit.io.trajectories import StoredRun, log_csv, open_trajectories, write_extxyz
 
 __all__ = [
@@ -16,10 +17,12 @@ __all__ = [
     "Layout",
     "RunDirectory",
     "Segments",
+    "Store",
     "StoredRun",
     "as_structure",
     "check_distances",
     "file_name",
+    "file_sha256",
     "frame_text",
     "frames_text",
     "from_ase",

@@ -22,6 +22,17 @@ Value = TypeVar("Value")
 STUDY_FILE = "study.toml"
 IDENTITY_FILE = "identity.json"
 LOCK_FILE = ".lock"
+CAMPAIGN = (
+    "campaign.toml",
+    "campaign.lock.json",
+    "campaign.html",
+    "results.db",
+    "results.csv",
+    "tasks",
+    "runs",
+    "STOP",
+)
+"""What a campaign of one study keeps beside the study."""
 
 
 def json_bytes(value: Any) -> bytes:
@@ -48,8 +59,11 @@ class RunDirectory:
             torn = stream.read(1) not in (b"", b"\n")
             stream.write(("\n" if torn else "").encode() + line.encode())
 
-    def step(self, name: str, compute: Callable[[], Value], types: Iterable[type] = ()) -> Value:
-        """The saved result of step `name`, or `compute()` saved. A damaged file is set aside and remade."""
+    def step(self, name: str, compute: Callable[[], Value], types: Iterable[type] = (), given: Any = None) -> Value:
+        """The saved result of step `name`, or `compute()` saved. A damaged file is set aside and remade.
+
+        given: what fixes the result by itself; here everything is kept under the key of the run, so it is not used.
+        """
         path = self.path / "steps" / f"{file_name(name)}.npz"
         if path.exists():
             try:
@@ -93,7 +107,7 @@ def open_run(path: str | Path, study_toml: str, identity: dict[str, Any], resume
         raise InputError(f"--out {path} is a file; name a folder.")
     if path.exists():
         _sweep(path)
-    if path.exists() and any(path.iterdir()):
+    if path.exists() and any(item.name not in CAMPAIGN for item in path.iterdir()):
         _check_same(path, study_toml, resume)
         _check_identity(run, identity)
         return replace(run, lock=_locked(path))
@@ -136,8 +150,9 @@ def _locked(path: Path) -> Lock:
 
 def _sweep(path: Path) -> None:
     """Remove what a killed write left behind; a directory killed before its study was written is new again."""
-    for leftover in path.rglob(".*.tmp"):
-        leftover.unlink()
+    for folder in (path, *(item for item in path.iterdir() if item.is_dir() and item.name not in CAMPAIGN)):
+        for leftover in folder.rglob(".*.tmp") if folder != path else folder.glob(".*.tmp"):
+            leftover.unlink()
     if [item.name for item in path.iterdir()] == [IDENTITY_FILE]:
         (path / IDENTITY_FILE).unlink()
 
@@ -196,6 +211,6 @@ def file_name(label: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", label).strip("-")
 
 
-def unsaved(name: str, compute: Callable[[], Value], types: Iterable[type] = ()) -> Value:
+def unsaved(name: str, compute: Callable[[], Value], types: Iterable[type] = (), given: Any = None) -> Value:
     """The `step` of no run directory: compute now, keep nothing."""
     return compute()

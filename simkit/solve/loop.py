@@ -49,6 +49,7 @@ class Hooks:
     save       called as save(state) after every `save_every` steps and at the end
     save_every steps between two saves
     resume     state to go on from instead of the start; the run then equals an uninterrupted one bit for bit
+    restore    called with the first state; returns the state to go on from, which may be that one
     """
 
     observer: Observer | None = None
@@ -56,6 +57,12 @@ class Hooks:
     save: Callable[[Any], None] | None = None
     save_every: int = 10
     resume: Any | None = None
+    restore: Callable[[Any], Any] | None = None
+
+
+def hooks_of(observer: Observer | Hooks | None) -> Hooks:
+    """Hooks for a solver that was given an observer, hooks that also save and restore, or nothing."""
+    return observer if isinstance(observer, Hooks) else Hooks(observer=observer)
 
 
 def iterate(
@@ -71,6 +78,7 @@ def iterate(
     """
     hooks = Hooks() if hooks is None else hooks
     state = init() if hooks.resume is None else hooks.resume
+    state = state if hooks.restore is None else hooks.restore(state)
     while not finished(state) and not (hooks.stop is not None and hooks.stop()):
         state = step(state)
         told = summary(state)

@@ -15,7 +15,7 @@ from simkit.solve.band import BandRules, Bands, Ends
 from simkit.solve.descent import DONE, Descent, Limits, State, run, sentence
 from simkit.solve.guarded import Guarded
 from simkit.solve.idpp import interpolated_through
-from simkit.solve.loop import Hooks, Observer
+from simkit.solve.loop import Hooks, Observer, hooks_of
 from simkit.solve.path_checks import check_ends
 from simkit.solve.relaxation import limited, stepper
 from simkit.solve.tangents import band_forces, fitted_maximum, path_profile, tangents
@@ -125,7 +125,7 @@ def find_paths(
     images: int = 5,
     climb: bool = True,
     settings: NebSettings | None = None,
-    observer: Observer | None = None,
+    observer: Observer | Hooks | None = None,
 ) -> list[Path]:
     """Climbing nudged elastic bands of many hops, all their images in one batch.
 
@@ -139,7 +139,7 @@ def find_paths(
     whose interpolation runs through an atom. Finds the path near the first guess, not the lowest one.
     """
     descent = prepare_paths(pairs, potential, images, climb, settings)
-    return paths(descent, run(descent, Hooks(observer=observer)))
+    return paths(descent, run(descent, hooks_of(observer)))
 
 
 def prepare_paths(

@@ -15,7 +15,7 @@ from simkit.solve.descent import DONE, Descent, Limits, State, run, sentence
 from simkit.solve.fire import Fire
 from simkit.solve.landscape import evaluation
 from simkit.solve.lbfgs import Lbfgs
-from simkit.solve.loop import Hooks, Observer
+from simkit.solve.loop import Hooks, Observer, hooks_of
 from simkit.solve.outcome import Outcome
 from simkit.solve.precondition import Springs
 from simkit.solve.stepper import Stepper
@@ -58,7 +58,7 @@ def relax(
     cell: str = "fixed",
     fmax_eV_per_A: float = 0.02,
     settings: RelaxSettings | None = None,
-    observer: Observer | None = None,
+    observer: Observer | Hooks | None = None,
 ) -> list[Outcome]:
     """Relax structures in one batch until forces (and, of a free cell, stresses) are small.
 
@@ -72,7 +72,7 @@ def relax(
     Promises a stationary point near the start, not the lowest minimum.
     """
     descent = prepare_relaxation(structures, potential, cell, fmax_eV_per_A, settings)
-    return outcomes(descent, run(descent, Hooks(observer=observer)))
+    return outcomes(descent, run(descent, hooks_of(observer)))
 
 
 def prepare_relaxation(

@@ -13,7 +13,7 @@ from simkit.errors import InputError, nearest
 from simkit.potential.base import Evaluation, Potential
 from simkit.solve.crystal import Freedom
 from simkit.solve.descent import RUNNING, Descent, State, run
-from simkit.solve.loop import Hooks, Observer
+from simkit.solve.loop import Hooks, Observer, hooks_of
 from simkit.solve.outcome import CONVERGED, Outcome
 from simkit.solve.relaxation import RelaxSettings, descent_of, outcomes
 from simkit.structure import Structure
@@ -34,7 +34,7 @@ class SlideSettings:
 
     fmax_eV_per_A: float = 0.02
     relax: RelaxSettings = field(default_factory=RelaxSettings)
-    observer: Observer | None = None
+    observer: Observer | Hooks | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ def slide(
         results = [_as_is(s, e) for s, e in zip(slid, potential.evaluate(slid), strict=True)]
     else:
         descent = prepare_slides(slid, potential, mode, settings)
-        results = outcomes(descent, run(descent, Hooks(observer=settings.observer)))
+        results = outcomes(descent, run(descent, hooks_of(settings.observer)))
     area = float(np.linalg.norm(np.cross(structure.cell[0], structure.cell[1])))
     return [SlidePoint(t.copy(), o, area) for t, o in zip(vectors, results, strict=True)]
 

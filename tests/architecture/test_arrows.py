@@ -28,7 +28,7 @@ ALLOWED = {
     "potentials": set(),
     "slurm": FLOOR | {"config", "io", "slurm"},
     "workflows": FLOOR | ROOMS | {"potential", "workflows", "report"},
-    "cli": FLOOR | ROOMS | {"potential", "workflows", "report", "cli"},
+    "cli": FLOOR | ROOMS | {"potential", "workflows", "report", "slurm", "cli"},
 }
 HOMES = {
     "torch": {"potential"},
@@ -47,6 +47,7 @@ HOMES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "jinja2": {"report"},
+    "parsl": {"slurm"},
 }
 
 

@@ -1,0 +1,220 @@
+"""Campaigns on the command line: submit, drive, status, resume, cancel, retry, verify."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import tomli_w
+import typer
+
+from simkit import io
+from simkit.config import read_toml
+from simkit.slurm import engines, queue, script, site
+from simkit.workflows.campaign import plan, run, stopping
+from simkit.workflows.campaign import status as standing
+from simkit.workflows.campaign.drive import Tally
+from simkit.workflows.campaign.engine import Inline
+
+SITE_FILE = "runs/site.toml"
+JOB_FILE = "runs/job.sh"
+
+File = Annotated[Path, typer.Argument(help="Campaign file, or a study file: a campaign of one.")]
+Folder = Annotated[Path, typer.Argument(help="Folder of a campaign.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder of the campaign; default runs/<name of the file>.")]
+SiteName = Annotated[str, typer.Option("--site", help="Site file (*.toml), or a shipped one: gpu-cluster, many-gpus.")]
+Engine = Annotated[str, typer.Option("--engine", help="slurm; local: this machine's processes; inline: this process.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the batch script and the graph; submit nothing.")]
+Workers = Annotated[int | None, typer.Option("--workers", help="With local: so many processes on the CPU.")]
+Partition = Annotated[str | None, typer.Option("--partition")]
+Account = Annotated[str | None, typer.Option("--account")]
+Gpus = Annotated[int | None, typer.Option("--gpus", help="Per node; 0: CPU only.")]
+Time = Annotated[str | None, typer.Option("--time", help="Limit of one job, HH:MM:SS; longer work goes on in another.")]
+Nodes = Annotated[int | None, typer.Option("--nodes")]
+MaxJobs = Annotated[int | None, typer.Option("--max-jobs", help="More than 1: so many jobs that come and go.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Look again every few seconds until it is over.")]
+Which = Annotated[list[str] | None, typer.Argument(help="Keys or steps; all failed tasks where none is named.")]
+
+WATCH_S = 5.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("submit")(submit_command)
+    app.command("drive", hidden=True)(drive_command)
+    app.command("resume")(resume_command)
+    app.command("cancel")(cancel_command)
+    app.command("retry")(retry_command)
+    app.command("verify")(verify_command)
+
+
+def submit_command(  # noqa: PLR0913 (one option each)
+    file: File,
+    out: Out = None,
+    site_: SiteName = "",
+    engine: Engine = "slurm",
+    partition: Partition = None,
+    account: Account = None,
+    gpus: Gpus = None,
+    time_: Time = None,
+    nodes: Nodes = None,
+    max_jobs: MaxJobs = None,
+    workers: Workers = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Submit a campaign (many studies) or a study to SLURM, or run it here with --engine local; twice is safe."""
+    given = {"partition": partition, "account": account, "gpus": gpus, "time": time_, "nodes": nodes}
+    given |= {"max_jobs": max_jobs, "workers": workers}
+    if workers is not None and gpus is None:
+        given["gpus"] = 0
+    settings = site_settings(site_, given)
+    resolved = run.resolve(file)
+    root = (out if out is not None else Path("runs") / file.stem).resolve()
+    text = batch_script(root, resolved.name, site.site(settings)) if engine == "slurm" else ""
+    if dry_run:
+        typer.echo(text + "\n".join(graph(resolved)))
+        return
+    run.write(file, root, resolved)
+    io.write_atomic(root / SITE_FILE, tomli_w.dumps(settings).encode())
+    start(root, resolved.name, engine, text)
+
+
+def site_settings(word: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A site's tables with what the command line says, checked."""
+    settings = {
+        **(site.read(word) if word else {}),
+        **{key: value for key, value in given.items() if value is not None},
+    }
+    return site.site(settings).model_dump()
+
+
+def job(root: Path, name: str, settings: site.Site) -> script.Job:
+    """The job of a campaign; its name in the queue is made of letters that a queue accepts."""
+    command = Path(settings.activate, "bin", "simkit") if settings.activate else Path(sys.executable).parent / "simkit"
+    return script.Job(str(root), str(command), io.file_name(name)[:40] or "campaign")
+
+
+def batch_script(root: Path, name: str, settings: site.Site) -> str:
+    """The text of a campaign's job."""
+    return script.script(job(root, name, settings), settings)
+
+
+def start(root: Path, name: str, engine: str, text: str) -> None:
+    """Hand over to SLURM, or drive here."""
+    if engine != "slurm":
+        finish(run.drive(root, engines.engine(engine, root / "runs", settings_of(root), Inline), typer.echo), root)
+    known = queue.queued(submitted(root))
+    if known:
+        typer.echo(f"already in the queue as job {', '.join(one.job for one in known)}: {known[0].state.lower()}")
+        return
+    (root / stopping.FILE).unlink(missing_ok=True)
+    io.write_atomic(root / JOB_FILE, text.encode())
+    number = queue.submit(root / JOB_FILE)
+    with (root / "runs" / "jobs").open("a") as stream:
+        stream.write(f"{number}\n")
+    typer.echo(f"submitted {name} as job {number}; look at it with: simkit status {root}")
+
+
+def drive_command(root: Folder, engine: Annotated[str, typer.Option("--engine")] = "local") -> None:
+    """Drive a campaign from here: what a batch script calls."""
+    finish(run.drive(root.resolve(), engines.engine(engine, root / "runs", settings_of(root), Inline), said), root)
+
+
+def resume_command(root: Folder, engine: Engine = "slurm") -> None:
+    """Take a campaign up again, with the settings it was submitted with."""
+    root = root.resolve()
+    resolved = plan.read(root)
+    text = batch_script(root, resolved.name, settings_of(root)) if engine == "slurm" else ""
+    start(root, resolved.name, engine, text)
+
+
+def cancel_command(root: Folder) -> None:
+    """Stop a campaign: running tasks save what they have, jobs leave the queue; simkit resume takes it up again."""
+    plan.read(root)
+    (root / stopping.FILE).touch()
+    jobs = [one.job for one in queue.queued(submitted(root))]
+    queue.cancel(jobs)
+    typer.echo(f"told to stop; {len(jobs)} jobs cancelled. Take it up again with: simkit resume {root}")
+
+
+def retry_command(root: Folder, which: Which = None) -> None:
+    """Let failed tasks be tried again, for the next resume."""
+    count = run.retry(root, which or [])
+    typer.echo(f"{count} failed tasks will be tried again with: simkit resume {root}")
+
+
+def verify_command(root: Folder) -> None:
+    """Read every result again and check it; what is damaged is set aside and made again by the next resume."""
+    resolved = plan.read(root)
+    found = standing.verify(root, resolved)
+    for line in found:
+        typer.echo(line)
+    typer.echo(f"{len(found)} damaged" if found else "every result is as it was written")
+    raise typer.Exit(74 if found else 0)
+
+
+def show_status(root: Path, watch: bool) -> None:
+    """The table of a campaign; its exit code says whether it is over: 0 all done, 1 some failed, 75 not yet."""
+    resolved, settings = plan.read(root), settings_of(root)
+    while True:
+        found = standing.status(root, resolved)
+        jobs = queue.queued(submitted(root))
+        for line in standing.lines(found, found.total("running"), "GPU" if settings.gpus else "core"):
+            typer.echo(line)
+        for one in jobs:
+            typer.echo(f"  job {one.job} {one.state.lower()}, {one.left} left, {one.why}")
+        if found.finished or not watch:
+            break
+        time.sleep(WATCH_S)
+    raise typer.Exit((1 if found.total("failed") else 0) if found.finished else 75)
+
+
+def is_campaign(root: Path) -> bool:
+    """Whether a folder holds a campaign."""
+    return (root / plan.LOCK).exists()
+
+
+def submitted(root: Path) -> list[str]:
+    """Jobs of a campaign so far, successors included."""
+    path = root / "runs" / "jobs"
+    return list(dict.fromkeys(path.read_text().split())) if path.exists() else []
+
+
+def settings_of(root: Path) -> site.Site:
+    """The site a campaign was submitted for; a plain machine where it was not."""
+    path = root / SITE_FILE
+    return site.site(read_toml(path) if path.exists() else {"gpus": 0})
+
+
+def graph(resolved: plan.Plan) -> list[str]:
+    """The tasks in words: how many of each step, what each study needs, what is shared."""
+    tasks, members = list(resolved.tasks.values()), len(resolved.members)
+    steps = dict.fromkeys(task.step for task in tasks)
+    lines = [f"{resolved.name}: {members} studies, {len(tasks)} tasks in {len(resolved.units())} units"]
+    for step in steps:
+        found = [task for task in tasks if task.step == step]
+        needs = dict.fromkeys(resolved.tasks[key].step for task in found for key in task.needs)
+        lines.append(f"  {len(found):>6} {step}" + (f", after {', '.join(needs)}" if needs else ""))
+    for member in resolved.members.values():
+        lines.append(
+            f"  {member.name}: " + (", ".join(f"{k} = {v}" for k, v in member.changes.items()) or "as written")
+        )
+    return lines
+
+
+def said(line: str) -> None:
+    """A line of a driver's log."""
+    typer.echo(f"{time.strftime('%F %T')} {line}")
+
+
+def finish(tally: Tally, root: Path) -> None:
+    """Say how a drive ended, and leave with its exit code."""
+    typer.echo(f"{tally.done} done, {tally.failed} failed, {tally.waiting} waiting")
+    if tally.disk:
+        typer.echo(f"the disk refused: {tally.disk}")
+    if tally.stopped:
+        typer.echo(f"stopped: {tally.stopped}; take it up again with: simkit resume {root}")
+    raise typer.Exit(tally.exit_code)

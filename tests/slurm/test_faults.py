@@ -1,0 +1,112 @@
+"""Whatever is killed on the way, the results are those of an undisturbed run, byte for byte."""
+
+import os
+import signal
+import time
+
+import pytest
+from campaigns import events, fingerprint
+
+pytestmark = pytest.mark.slurm
+
+SOME = 4
+"""Tasks done before something happens: the campaign is well under way, and far from its end."""
+
+
+def test_nothing_happens_in_one_job(place, undisturbed):
+    place.submit()
+    place.until(place.over)
+    assert fingerprint(place.root) == undisturbed, place.log()
+    status = place.simkit("status", "run")
+    assert status.returncode == 0
+    assert "24 of 24 tasks done" in status.stdout, status.stdout
+    assert place.simkit("verify", "run").returncode == 0
+    starts = [line for line in events(place.root) if line["event"] == "start"]
+    assert {line["device"] for line in starts} == {"0"}, "the job was given one GPU, the first"
+    assert len({line["pid"] for line in starts}) == 1, "one worker for one GPU, alive for the whole job"
+
+
+@pytest.mark.slow
+def test_a_worker_is_killed(place, undisturbed):
+    place.submit()
+    place.until(lambda: place.done() >= SOME and place.under_way())
+    os.kill(place.under_way()[0]["pid"], signal.SIGKILL)
+    place.until(place.over)
+    assert fingerprint(place.root) == undisturbed, place.log()
+    assert [line["what"] for line in events(place.root) if line["event"] == "lost"] == ["worker"]
+
+
+@pytest.mark.slow
+def test_the_driver_is_killed_and_its_jobs_are_gone_in_half_a_minute(place, undisturbed):
+    """Jobs that come and go, driven from outside; the new driver uses what was done."""
+    place.submit("--max-jobs", 2, "--dry-run")
+    driver = _driving(place)
+    place.until(lambda: place.done() >= SOME and place.under_way())
+    driver.kill()
+    driver.wait()
+    killed = time.monotonic()
+    place.until(place.over, 60)
+    assert time.monotonic() - killed < 30
+    kept = {path: path.stat().st_mtime_ns for path in (place.root / "tasks").rglob("result.json")}
+    again = place.simkit("drive", "run", "--engine", "blocks")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert fingerprint(place.root) == undisturbed
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept, "finished work was done again"
+
+
+@pytest.mark.slow
+def test_a_block_is_cancelled_and_blocks_on_one_node_have_different_devices(place, undisturbed):
+    driver = _driving(place)
+    place.until(lambda: place.done() >= SOME and place.under_way())
+    victim = place.under_way()[0]["job"]
+    place.cluster.asked("scancel", victim)
+    assert driver.wait(600) == 0
+    assert fingerprint(place.root) == undisturbed
+    starts = [line for line in events(place.root) if line["event"] == "start"]
+    devices = {(line["job"], line["node"], line["device"]) for line in starts}
+    assert len({job for job, _, _ in devices}) >= 2, "a block took over"
+    first = [one for one in devices if one[0] in _first_two(starts)]
+    assert len({(node, device) for _, node, device in first}) == len(first) == 2, "both ran at once"
+
+
+@pytest.mark.slow
+def test_two_drivers_at_once(place, undisturbed):
+    """Both reach the queue before either knows of the other."""
+    words = ("submit", "campaign.toml", "--out", "run", "--site", "site.toml")
+    both = [place.simkit(*words, wait=False) for _ in range(2)]
+    assert {process.wait(300) for process in both} == {0}
+    place.until(place.over)
+    assert fingerprint(place.root) == undisturbed, place.log()
+    again = place.simkit(*words)
+    assert again.returncode == 0
+    place.until(place.over)
+    assert fingerprint(place.root) == undisturbed
+
+
+@pytest.mark.slow
+def test_an_urgent_job_takes_the_nodes(place, undisturbed):
+    place.submit()
+    place.until(lambda: place.done() >= SOME and place.under_way())
+    before = place.done()
+    place.cluster.asked(
+        "sbatch", "-p", "urgent", "-N2", "--gres=gpu:2", "--cpus-per-task=4", "-o", "/dev/null", "--wrap", "sleep 5"
+    )
+    place.until(place.over)
+    assert before < len(undisturbed) - 1
+    assert "restart 1" in place.log(), place.log()
+    assert fingerprint(place.root) == undisturbed, place.log()
+
+
+def _driving(place):
+    """A driver outside any job, with up to two jobs of one GPU each; the campaign's folder is made first."""
+    site = place.folder / "site.toml"
+    site.write_text(site.read_text() + "max_jobs = 2\n")
+    place.submit()
+    place.cluster.asked("scancel", *place.jobs())
+    place.until(place.over, 60)
+    (place.root / "STOP").unlink(missing_ok=True)
+    return place.simkit("drive", "run", "--engine", "blocks", wait=False)
+
+
+def _first_two(starts):
+    return list(dict.fromkeys(line["job"] for line in sorted(starts, key=lambda line: line["time_s"])))[:2]
