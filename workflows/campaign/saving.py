@@ -10,7 +10,8 @@ from simkit import io, solve
 from simkit.errors import CorruptFileError, InputError, Interrupted
 from simkit.io.keys import digest
 from simkit.solve.descent import State, from_arrays, to_arrays
-from simkit.solve.motion import Motion, motion_from_arrays, motion_to_arrays
+from simkit.solve.motion import Motion
+from simkit.solve.motion_arrays import motion_from_arrays, motion_to_arrays
 from simkit.workflows.campaign.stopping import Stopping
 from simkit.workflows.common import Hooks
 
