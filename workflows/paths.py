@@ -133,7 +133,7 @@ class _Run:
         )
         nets = step("networks", lambda: migration.networks(settings, everything, moved, mine))
         about = [one.about for one in self.asked if one.about.label in wholes]
-        found = files.Found(self.config.name, settings, everything, moved.hops, nets, about, problems)
+        found = files.Found(self.config.name, settings, everything, moved.hops, nets, about, problems, moved.attempts)
         return finish(self.ledger, found)
 
     def _phases(self, models: Mapping[str, Mapping[str, build.Model]], problems: list[str]) -> dict[str, Structure]:
@@ -238,4 +238,4 @@ def run_files(
     kept = Hooks(ledger.directory.step, hooks.watch)
     moved = ledger.step("migration", lambda: migration.run(settings, ledger.model, structures, kept))
     nets = ledger.step("networks", lambda: migration.networks(settings, structures, moved))
-    return finish(ledger, files.Found(about.name, settings, structures, moved.hops, nets))
+    return finish(ledger, files.Found(about.name, settings, structures, moved.hops, nets, attempts=moved.attempts))

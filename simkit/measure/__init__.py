@@ -63,10 +63,12 @@ from simkit.measure.stress import Reference, Site, StressField, reference_of, si
 from simkit.measure.tensors import deviator, hydrostatic, principal, von_mises
 from simkit.measure.track import displacements_A, track_length_A, window_A
 from simkit.measure.transfer import Transferred, directed, transferred
+from simkit.measure.vineyard import Attempts, attempts, frequencies_per_s
 from simkit.measure.volumes import voronoi_volumes
 
 __all__ = [
     "Arrhenius",
+    "Attempts",
     "BarrierFit",
     "Carrier",
     "Conductivity",
@@ -95,6 +97,7 @@ __all__ = [
     "Transferred",
     "activation_between",
     "arrhenius",
+    "attempts",
     "coarse_grain",
     "collective_tracks",
     "conductivity",
@@ -106,6 +109,7 @@ __all__ = [
     "directed",
     "displacements_A",
     "fit_barrier",
+    "frequencies_per_s",
     "gamma_profile",
     "hopping_activation",
     "hopping_diffusion",

@@ -3,6 +3,7 @@
 from simkit.solve.breakdown import MdLimits
 from simkit.solve.descent import Descent, Limits, State, from_arrays, run, to_arrays
 from simkit.solve.dynamics import MdConditions, MdSettings, prepare_md, run_md, trajectories
+from simkit.solve.hessian import partial_hessians
 from simkit.solve.loop import Hooks, Observer, Summary, iterate
 from simkit.solve.motion import Dynamics, Motion, integrate, motion_from_arrays, motion_to_arrays
 from simkit.solve.outcome import CONVERGED, Outcome
@@ -41,6 +42,7 @@ __all__ = [
     "motion_from_arrays",
     "motion_to_arrays",
     "outcomes",
+    "partial_hessians",
     "paths",
     "prepare_md",
     "prepare_paths",
