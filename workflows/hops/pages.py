@@ -160,7 +160,8 @@ def comparison(found: Sequence[compare.Place]) -> list[dict[str, Any]]:
     tables = [table]
     if any(one.seeds > 1 for one in seeds):
         tables.append(_seeds(seeds))
-    return [section("Intergrowth against its phases", compare.verdicts(found), [], tables)]
+    words = compare.verdicts(found) or ["Percolation is compared where every class of hops is run (no number given)."]
+    return [section("Intergrowth against its phases", words, [], tables)]
 
 
 def _tracer(one: compare.Place) -> str | None:
