@@ -114,7 +114,7 @@ def page(found: Found, model: Card) -> dict[str, Any]:
     sections = [
         *pages.comparison(found.places),
         pages.hops(found.config, entries, list(found.cells)),
-        *pages.networks(found.config, found.networks),
+        *pages.networks(found.networks),
     ]
     return {
         "study": found.title,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from simkit.io.rundir import file_name
 from simkit.workflows.hops import compare
 from simkit.workflows.hops.kinetics import Through
@@ -56,7 +58,7 @@ def _row(h: Mapping[str, Any]) -> list[Any]:
     ]  # fmt: skip
 
 
-def networks(config: Hopping, nets: Sequence[Through]) -> list[dict[str, Any]]:
+def networks(nets: Sequence[Through]) -> list[dict[str, Any]]:
     """Percolation and diffusion of every network; nothing where none was made."""
     if not nets:
         return []
@@ -71,8 +73,10 @@ def networks(config: Hopping, nets: Sequence[Through]) -> list[dict[str, Any]]:
             for n in nets for w in n.ways
         ],
     }  # fmt: skip
-    stated = "the harmonic attempt frequency of each hop" if config.kinetics.attempts == "harmonic" else ""
-    attempts = stated or f"{config.kinetics.attempts_per_s:g} attempts per second for every hop"
+    rates = np.concatenate([n.cell.network.attempts_per_s for n in nets])
+    attempts = f"{rates.min():.2g} attempts per second for every hop"
+    if rates.max() > rates.min():
+        attempts = f"{rates.min():.2g} to {rates.max():.2g} attempts per second, each hop its own"
     words = [
         "Each class of alike hops lends its members its mean barrier of both directions; the energies of the sites are "
         "those of the relaxed vacancies, or for other mechanisms the least-squares answer to what the hops say. "
