@@ -62,7 +62,7 @@ def test_a_file_leaves_numbers_bands_pictures_and_a_page(made):
     for stem in ("barriers", "heights-O3", "histogram", "network-O3-vacancy", "diffusion"):
         assert {f"{stem}.png", f"{stem}.svg"} <= pictures
     page = (out / "report.html").read_text()
-    for words in ("The network they make", "bottleneck", "What it cost", "not good for"):
+    for words in ("The network they make", "bottleneck", "What it cost", "The potential"):
         assert words in page
 
 

@@ -108,7 +108,8 @@ def _gaps(nets: Sequence[Through]) -> list[str]:
 def _flows(nets: Sequence[Through]) -> dict[str, Any]:
     rows = [
         [
-            n.cell.label, f.region, run.temperature_K, *(_power(x) for x in run.lone_cm2_per_s[:2]),
+            n.cell.label, f.region, run.temperature_K,
+            *(_power((run.lone_cm2_per_s or (None, None))[k]) for k in (0, 1)),
             *(_sampled(run.sampled, k) for k in (0, 1)),
             *(_fit(a) for a in f.activation[:2]),
         ]
@@ -136,8 +137,8 @@ def _fit(one: Any) -> str | None:
     return None if one is None else f"{one.activation_eV.value:.3f} ± {one.activation_eV.error:.3f}"
 
 
-def _power(value: float) -> str:
-    return f"{value:.2e}".replace("-", "−")
+def _power(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2e}".replace("-", "−")
 
 
 def comparison(found: Sequence[compare.Place]) -> list[dict[str, Any]]:
