@@ -3,7 +3,7 @@
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 from ase.mep import NEB
-from ase.optimize import BFGS, FIRE
+from ase.optimize import FIRE
 
 from simkit import io
 
@@ -24,7 +24,7 @@ class Ours(Calculator):
         self.results = {"energy": said.energy, "forces": said.forces}
 
 
-def barrier_by_ase(path, potential, fmax=0.02, optimiser=BFGS, steps=300):
+def barrier_by_ase(path, potential, fmax=0.02, steps=300):
     """Forward barrier of ASE's climbing improved-tangent band between the ends of a path, from a straight line kinked
     as the path is at its middle, and the evaluations it took."""
     images = [io.to_ase(path.images[0]) for _ in path.images[:-1]] + [io.to_ase(path.images[-1])]
@@ -35,11 +35,11 @@ def barrier_by_ase(path, potential, fmax=0.02, optimiser=BFGS, steps=300):
         share = k / (len(images) - 1)
         straight = ends[0] + share * (ends[1] - ends[0])
         bow = path.images[middle].positions - 0.5 * (ends[0] + ends[1])
-        image.positions = straight + np.sin(np.pi * share) * 0.5 * bow
-    band = NEB(images, k=5.0, climb=True, method="improvedtangent", allow_shared_calculator=False)
-    optimiser(band, logfile=None).run(fmax=fmax, steps=steps)
+        image.positions = straight + np.sin(np.pi * share) * bow
+    band = NEB(images, k=5.0, climb=False, method="improvedtangent", allow_shared_calculator=False)
+    # BFGS would diagonalise a matrix of all coordinates of all images at every step
+    FIRE(band, logfile=None).run(fmax=0.3, steps=steps)
+    band.climb = True
+    FIRE(band, logfile=None).run(fmax=fmax, steps=steps)
     energies = [image.get_potential_energy() for image in images]
     return max(energies) - energies[0], sum(image.calc.calls for image in images[1:-1])
-
-
-__all__ = ["FIRE", "Ours", "barrier_by_ase"]

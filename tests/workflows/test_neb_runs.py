@@ -90,6 +90,7 @@ def test_taking_up_a_finished_run_asks_the_model_nothing(made, o3):
         paths.run_files(settings, {"O3": moved}, counted, paths.Job(out, resume=True), about)
 
 
+@pytest.mark.slow
 def test_a_study_compares_every_seed_with_its_phases(tmp_path):
     result = paths.run(study.settings(STUDY), paths.Job(tmp_path / "run"), model=ionic())
     found = json.loads((tmp_path / "run" / "results.json").read_text())
