@@ -24,9 +24,9 @@ class Ours(Calculator):
         self.results = {"energy": said.energy, "forces": said.forces}
 
 
-def barrier_by_ase(path, potential, fmax=0.02, steps=300):
+def barrier_by_ase(path, potential, fmax=0.02, steps=100):
     """Forward barrier of ASE's climbing improved-tangent band between the ends of a path, from a straight line kinked
-    as the path is at its middle, and the evaluations it took."""
+    as the path is at its middle (None where it does not converge), and the evaluations it took."""
     images = [io.to_ase(path.images[0]) for _ in path.images[:-1]] + [io.to_ase(path.images[-1])]
     ends = path.images[0].positions, path.images[-1].positions
     middle = len(images) // 2
@@ -40,6 +40,7 @@ def barrier_by_ase(path, potential, fmax=0.02, steps=300):
     # BFGS would diagonalise a matrix of all coordinates of all images at every step
     FIRE(band, logfile=None).run(fmax=0.3, steps=steps)
     band.climb = True
-    FIRE(band, logfile=None).run(fmax=fmax, steps=steps)
+    converged = FIRE(band, logfile=None).run(fmax=fmax, steps=steps)
     energies = [image.get_potential_energy() for image in images]
-    return max(energies) - energies[0], sum(image.calc.calls for image in images[1:-1])
+    asked = sum(image.calc.calls for image in images[1:-1])
+    return (max(energies) - energies[0] if converged else None), asked

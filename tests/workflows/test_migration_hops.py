@@ -116,18 +116,20 @@ def test_the_network_of_one_class_is_the_triangular_lattice(both, o3):
 
 
 def test_interface_hops_against_ases_neb(joined):
-    """Same ends, images, springs and tangents; both saddles are found to 0.02 eV/A."""
+    """Same ends, images, springs and tangents; both saddles are found to 0.02 eV/A.
+
+    ASE's band of a P2 hop over a site half way does not settle between its two saddles; those without one do.
+    """
     settings = config(number=4, fmax_eV_per_A=0.02, barrier_change_eV=0.001, images=5)
     result = migration.run(settings, ionic(), {"P2/O3": joined})
-    compared = set()
+    assert {hop.hop.at_interface for hop in result.hops} == {True}
+    compared = {}
     for hop in result.hops:
-        assert hop.hop.at_interface or hop.hop.phase == "O3"
-        if hop.hop.phase not in compared:
-            compared.add(hop.hop.phase)
-            theirs, asked = barrier_by_ase(hop.path, ionic())
-            assert hop.path.barrier_eV == pytest.approx(theirs, abs=3e-3), hop.name
+        theirs, asked = barrier_by_ase(hop.path, ionic()) if hop.hop.phase not in compared else (None, 0)
+        if theirs is not None:
+            compared[hop.hop.phase] = hop.path.barrier_eV - theirs
             assert hop.path.evaluations < asked  # although theirs starts from the shape of our converged path
-    assert compared == {"P2", "O3"}
+    assert compared == pytest.approx({"P2": 0.0, "O3": 0.0}, abs=3e-3)
 
 
 def test_the_interface_is_where_it_is(joined):
