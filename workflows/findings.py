@@ -8,6 +8,7 @@ from simkit import build, measure, solve
 from simkit.build.stacking import RULES
 from simkit.structure import Structure
 from simkit.workflows import committee, gliding, migration, stress
+from simkit.workflows.hops.kinetics import Through
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +17,8 @@ class Findings:
 
     strained: those phases with their layers strained onto the cell's; no_energies says why energies is None. Entries
     of migration, gliding and stress carry the same names; stress is empty for a potential without atomic virials;
-    spreads are those of a committee, None for a single potential.
+    spreads are those of a committee, None for a single potential;
+    networks: what the hops of each cell make, where every class of them was run.
     """
 
     label: str
@@ -30,6 +32,7 @@ class Findings:
     gliding: gliding.Result
     stress: stress.Result
     spreads: committee.Summary | None = None
+    networks: tuple[Through, ...] = ()
 
     @property
     def outcomes(self) -> dict[str, solve.Outcome]:

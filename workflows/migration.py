@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from simkit import io, solve
+from simkit import io, measure, solve
 from simkit.potential.base import Potential
 from simkit.solve.outcome import Outcome
 from simkit.structure import Structure
 from simkit.workflows.common import QUIET, Hooks, named_structures
 from simkit.workflows.hops import facts, network
+from simkit.workflows.hops.attempts import harmonic
 from simkit.workflows.hops.choice import choose
 from simkit.workflows.hops.ends import Key, Ready, ready, relaxed_states, site_energies, states_of, vacancies_of
 from simkit.workflows.hops.guesses import guessed
@@ -30,10 +31,12 @@ Config = Hopping
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """hops: one `HopResult` per hop that was run; site_energies: of the relaxed cells that lack one ion."""
+    """hops: one `HopResult` per hop that was run; site_energies: of the relaxed cells that lack one ion; attempts: of
+    the hops by name, where kinetics.attempts = "harmonic" asked for them."""
 
     hops: tuple[HopResult, ...]
     site_energies: tuple[SiteEnergy, ...] = ()
+    attempts: Mapping[str, measure.Attempts] = field(default_factory=dict)
 
     def of(self, label: str) -> tuple[HopResult, ...]:
         """The hops of one cell."""
@@ -72,9 +75,11 @@ def run(
 
     def find() -> Result:
         paths = _paths(config, potential, hops, hooks, name)
-        return Result(tuple(_result(cells, item, paths.get(k)) for k, item in enumerate(hops)), site_energies(states))
+        found = tuple(_result(cells, item, paths.get(k)) for k, item in enumerate(hops))
+        wanted = config.kinetics.attempts == "harmonic"
+        return Result(found, site_energies(states), harmonic(potential, found, hooks, name) if wanted else {})
 
-    return hooks.keep(name, find, (Result, *TYPES))
+    return hooks.keep(name, find, (Result, measure.Attempts, *TYPES))
 
 
 def networks(
@@ -87,7 +92,8 @@ def networks(
     if not joins(config):
         return []
     cells = named_structures(structures)
-    found = network.networks(config, cells, result.hops, result.site_energies, models)
+    rates = {name: rate for name, one in result.attempts.items() if (rate := one.mean_per_s) is not None}
+    found = network.networks(config, cells, result.hops, (result.site_energies, rates), models)
     return [through(config.kinetics, cell) for cell in found]
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from simkit.potential.card import Card
 from simkit.workflows import numbers
 from simkit.workflows.findings import Findings
+from simkit.workflows.hops import pages
 
 SOFTEST_FIRST = ("held", "normal", "rigid")
 UPPER_BOUND = {"held": "", "normal": ", an upper bound", "rigid": ", an upper bound"}
@@ -22,7 +23,7 @@ def page(study: str, found: Findings, card: Card) -> dict:
         "lead": _lead(found),
         "warnings": _warnings(found),
         "headline": _headline(found),
-        "sections": [section(found) for section in SECTIONS] + _spreads(found),
+        "sections": [section(found) for section in SECTIONS] + pages.networks(found.networks) + _spreads(found),
         "potential": asdict(card),
     }
 

@@ -12,6 +12,7 @@ from simkit.units import EV_PER_A2_IN_J_PER_M2, EV_PER_A3_IN_GPA
 from simkit.workflows import committee, gliding, migration, stress
 from simkit.workflows.cells import area_A2
 from simkit.workflows.findings import Findings
+from simkit.workflows.hops import tables
 
 
 def results(found: Findings) -> dict:
@@ -26,6 +27,7 @@ def results(found: Findings) -> dict:
         "energies": None if found.energies is None else asdict(found.energies),
         "no_energies": found.no_energies,
         "migration": [hop(h) for h in found.migration.hops],
+        **({"networks": [tables.network(net) for net in found.networks]} if found.networks else {}),
         "gliding": [way for profile in found.gliding.profiles for way in ways(profile)],
         "stress": {name: stress_of(m) for name, m in found.stress.maps.items()},
         **({} if found.spreads is None else {"committee": found.spreads.to_dict()}),

@@ -10,13 +10,19 @@ from simkit.potential.card import Card
 from simkit.structure import Structure
 from simkit.workflows import figures, narrative, numbers
 from simkit.workflows.findings import Findings
+from simkit.workflows.hops import pictures, tables
 
 
 def write(directory: RunDirectory, study: str, found: Findings, card: Card) -> tuple[dict, list[str]]:
     """Write every file of a finished study but the report; returns results.json's content and lines for a terminal."""
     _structures(directory, found)
     _trajectories(directory, found)
-    for name, figure in figures.draw(found).items():
+    drawn = figures.draw(found)
+    if found.networks:
+        cells = {found.label: found.whole.structure, **{name: o.structure for name, o in found.phases.items()}}
+        drawn |= pictures.draw(cells, found.migration.hops, found.networks)
+        directory.write_json("networks.json", [tables.graph(net) for net in found.networks])
+    for name, figure in drawn.items():
         directory.write_bytes(f"figures/{name}.png", plot.png_bytes(figure))
         directory.write_bytes(f"figures/{name}.svg", plot.svg_bytes(figure))
     summary = {**numbers.results(found), **narrative.page(study, found, card)}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomli_w
 
 from simkit import build, io, potential, solve
@@ -22,7 +23,7 @@ from simkit.workflows.findings import foreign_galleries
 from simkit.workflows.hops import outputs as files
 from simkit.workflows.hops.compare import Variant
 from simkit.workflows.ledger import Ledger
-from simkit.workflows.structures import StackConfig
+from simkit.workflows.structures import Built, StackConfig
 from simkit.workflows.study import OUTCOMES, Config
 
 
@@ -133,7 +134,7 @@ class _Run:
         )
         nets = step("networks", lambda: migration.networks(settings, everything, moved, mine))
         about = [one.about for one in self.asked if one.about.label in wholes]
-        found = files.Found(self.config.name, settings, everything, moved.hops, nets, about, problems)
+        found = files.Found(self.config.name, settings, everything, moved.hops, nets, about, problems, moved.attempts)
         return finish(self.ledger, found)
 
     def _phases(self, models: Mapping[str, Mapping[str, build.Model]], problems: list[str]) -> dict[str, Structure]:
@@ -211,11 +212,26 @@ def finish(ledger: Ledger, found: files.Found) -> Result:
 
 @dataclass(frozen=True)
 class About:
-    """What the record of `run_files` says: title, seed, and when the members of a committee are too far apart."""
+    """What `run_files` is told of its structures: title, seed, when the members of a committee are too far apart, and
+    the built cells, by name, whose sites are to be used."""
 
     name: str
     seed: int = 0
     committee: committee.Config = field(default_factory=committee.Config)
+    built: Mapping[str, Built] = field(default_factory=dict)
+
+
+def built_beside(path: str | Path, structure: Structure) -> Built | None:
+    """The built cell that a structure file was made from, where `simkit build` left its recipe beside the file.
+
+    None where there is no recipe or its cell holds other atoms or another order. Raises InputError for a recipe that
+    cannot be read or rebuilt.
+    """
+    recipe = Path(path).parent / "recipe.json"
+    if not recipe.is_file():
+        return None
+    built = build.rebuild(RunDirectory(recipe.parent, "").read_json("recipe.json"))
+    return built if np.array_equal(built.structure.numbers, structure.numbers) else None
 
 
 def run_files(
@@ -228,7 +244,8 @@ def run_files(
 ) -> Result:
     """Hops, bands and networks of given relaxed structures, by name.
 
-    about: name, seed and committee limits, for the record. Raises InputError as `migration.run` does.
+    about: name, seed, committee limits and built cells, for the record and for their sites. Raises InputError as
+    `migration.run` does.
     """
     for structure in structures.values():
         check_elements(structure.numbers, loaded.card)
@@ -236,6 +253,7 @@ def run_files(
     given = {"migration": settings.model_dump(exclude_none=True), "structures": texts}
     ledger = open_ledger(job, tomli_w.dumps(given), loaded, about)
     kept = Hooks(ledger.directory.step, hooks.watch)
-    moved = ledger.step("migration", lambda: migration.run(settings, ledger.model, structures, kept))
-    nets = ledger.step("networks", lambda: migration.networks(settings, structures, moved))
-    return finish(ledger, files.Found(about.name, settings, structures, moved.hops, nets))
+    built = about.built
+    moved = ledger.step("migration", lambda: migration.run(settings, ledger.model, structures, kept, models=built))
+    nets = ledger.step("networks", lambda: migration.networks(settings, structures, moved, built))
+    return finish(ledger, files.Found(about.name, settings, structures, moved.hops, nets, attempts=moved.attempts))

@@ -165,13 +165,17 @@ class _Study:
         whole = step("relaxation", lambda: self._relaxed(cell))
         strained = step("strained phases", lambda: self._strained(phases, whole))
         cells = {self.label: whole.structure, **{name: outcome.structure for name, outcome in phases.items()}}
-        moved = step("migration", lambda: migration.run(config.migration, self.model, cells, self.hooks))
+        built = {self.label: cell, **phase_cells(config.structure, config.seed)}
+        moved = step("migration", lambda: migration.run(config.migration, self.model, cells, self.hooks, models=built))
+        nets = tuple(migration.networks(config.migration, cells, moved, built))
         glided = step("gliding", lambda: self._glided(cells))
         mapped = step("stress", lambda: self._mapped(cells))
         hindrance = energies.obstacle(config.structure, config.relax.cell, whole.structure, phases)
         known = None if hindrance else energies.against_phases(config.structure, whole, strained, phases)
         spreads = committee.summary(self.ledger.record, self.ledger.watched)
-        found = Findings(self.label, cell, phases, strained, whole, known, hindrance, moved, glided, mapped, spreads)
+        found = Findings(
+            self.label, cell, phases, strained, whole, known, hindrance, moved, glided, mapped, spreads, nets
+        )
         summary, lines = step(
             "report", lambda: outputs.write(self.ledger.directory, config.name, found, self.model.card)
         )

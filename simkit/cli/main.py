@@ -135,6 +135,11 @@ def main() -> None:
 
 
 def _interrupt(number: int, frame: object) -> None:
-    remedies = {"run": "take the run up again with --resume", "submit": "what was begun goes on with simkit resume"}
+    again = "take the run up again with --resume"
+    remedies = {
+        "run": again, "neb": again, "glide": again, "stress": again, "elastic": again, "md": again,
+        "submit": "what was begun goes on with simkit resume",
+        "potentials": "what was finished is kept: give the command again",
+    }  # fmt: skip
     remedy = remedies.get("".join(sys.argv[1:2]), "nothing is kept of it: give the command again")
     raise Interrupted(f"stopped by {signal.Signals(number).name}; {remedy}.")

@@ -80,5 +80,7 @@ def _files(words: list[str], job: paths.Job, named: dict[str, str], assignments:
         raise InputError("two of the files have the same name; rename one, results are kept by name.")
     name, device = named.get("potential", "default"), named.get("device", "auto")
     loaded = potential.load(name, device=device, trust=named.get("trust"))
-    about = paths.About(", ".join(structures), committee=limits)
+    beside = {Path(word).stem: paths.built_beside(word, structures[Path(word).stem]) for word in words}
+    built = {name: cell for name, cell in beside.items() if cell is not None}
+    about = paths.About(", ".join(structures), committee=limits, built=built)
     return paths.run_files(settings, structures, loaded, job, about, Hooks(watch=watch))

@@ -75,11 +75,13 @@ from simkit.measure.stress_regions import RegionStress, distance_bins, distance_
 from simkit.measure.tensors import deviator, hydrostatic, principal, principal_axes, von_mises
 from simkit.measure.track import displacements_A, track_length_A, window_A
 from simkit.measure.transfer import Transferred, directed, transferred
+from simkit.measure.vineyard import Attempts, attempts, frequencies_per_s
 from simkit.measure.volumes import voronoi_volumes
 from simkit.measure.vti import box_grid, vti_text
 
 __all__ = [
     "Arrhenius",
+    "Attempts",
     "BarrierFit",
     "Carrier",
     "Conductivity",
@@ -113,6 +115,7 @@ __all__ = [
     "Transferred",
     "activation_between",
     "arrhenius",
+    "attempts",
     "averaged",
     "box_grid",
     "cartesian_rotations",
@@ -130,6 +133,7 @@ __all__ = [
     "distance_to_planes_A",
     "elastic_constants",
     "fit_barrier",
+    "frequencies_per_s",
     "gamma_profile",
     "gamma_surface",
     "hopping_activation",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from simkit.arrays import Floats
 from simkit.plot.curves import BarrierCurve
@@ -112,6 +113,7 @@ def barrier_histogram(dots: Sequence[HopDot], title: str = "") -> Figure:
                 " ".join(word for word in (phase, f"in {panel}" if panel and panel != phase else "") if word)
             )
             axes.set_ylabel("hops")
+            axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
             if len(mechanisms) > 1:
                 axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
         grid[-1].set_xlabel("barrier, harder direction (eV)")

@@ -21,6 +21,8 @@ from simkit.structure import Structure
 
 _COLOURS = "viridis_r"
 _MOST_PANELS = 6
+_LEAST_RANGE_EV = 0.05
+"""A scale of colours spans at least this, so that alike hops look alike, eV."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,17 +53,20 @@ def network_figure(picture: NetworkPicture, title: str = "") -> Figure:
     panels = _panels(picture)
     across = min(3, len(panels))
     rows = -(-len(panels) // across)
-    levels = Normalize(float(picture.barriers_eV.min()), float(max(picture.barriers_eV.max(), 1e-6)))
+    low, high = float(picture.barriers_eV.min()), float(picture.barriers_eV.max())
+    spare = max(0.5 * (_LEAST_RANGE_EV - (high - low)), 0.0)
+    levels = Normalize(low - spare, high + spare)
     with house_style():
         figure = blank_figure(PAGE_WIDTH_IN + 0.6, 1.9 + 2.3 * rows)
-        grid = figure.add_gridspec(rows + 1, across, height_ratios=[1.5] + [2.3] * rows)
-        side = figure.add_subplot(grid[0, :])
+        outer = figure.add_gridspec(2, 2, height_ratios=[1.5, 2.3 * rows], width_ratios=[40, 1])
+        grid = outer[1, 0].subgridspec(rows, across)
+        side = figure.add_subplot(outer[0, 0])
         _draw(side, picture, _side(picture), np.ones(len(picture.ends), dtype=bool), levels)
         side.set(xlabel="height along the stacking (Å)", yticks=[], title=title, anchor="W")
-        places = [figure.add_subplot(grid[1 + k // across, k % across]) for k in range(len(panels))]
+        places = [figure.add_subplot(grid[k // across, k % across]) for k in range(len(panels))]
         for axes, group in zip(places, panels, strict=True):
             _from_above(axes, picture, group, levels)
-        bar = figure.colorbar(ScalarMappable(levels, _COLOURS), ax=[side, *places], shrink=0.6, pad=0.02)
+        bar = figure.colorbar(ScalarMappable(levels, _COLOURS), cax=figure.add_subplot(outer[:, 1]))
         bar.set_label("barrier, harder direction (eV)")
     return figure
 

@@ -5,6 +5,7 @@ from simkit.solve.casting import prepare_md
 from simkit.solve.conditions import MdConditions, MdSettings
 from simkit.solve.descent import Descent, Limits, State, from_arrays, run, to_arrays
 from simkit.solve.dynamics import run_md, status, trajectories, wreck
+from simkit.solve.hessian import partial_hessians
 from simkit.solve.loop import Hooks, Observer, Summary, iterate
 from simkit.solve.motion import Dynamics, Motion, Recorder, integrate
 from simkit.solve.motion_arrays import motion_from_arrays, motion_to_arrays
@@ -47,6 +48,7 @@ __all__ = [
     "motion_from_arrays",
     "motion_to_arrays",
     "outcomes",
+    "partial_hessians",
     "paths",
     "prepare_md",
     "prepare_paths",

@@ -17,7 +17,7 @@ class Guarded(Stepper):
 
     A group has gone astray when its force is more than `worse` times the smallest since the force last changed its
     meaning, or when no smaller one was seen for `patience` steps. The projected force of a band has no potential, so
-    a quasi-Newton method can be led away from a path that it had nearly found; damped dynamics cannot.
+    a quasi-Newton method can be led away from a path that it had nearly found, where damped dynamics settles.
     """
 
     fast: Stepper

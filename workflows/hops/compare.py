@@ -31,6 +31,7 @@ class Place:
     """What one place offers by one mechanism: its hops in numbers, and how it percolates in the plane.
 
     place  "P2 at the interface", "P2 inside", "P2" or "P2 alone"; hops: see `tables.statistics`
+    networked  whether its hops were joined into a network
     percolates_eV  the larger of the barriers along a and along b; None where one is closed or no network was made
     tracer_cm2_per_s  mean of x and y at the lowest temperature, with its standard error; activation_eV the same mean
     """
@@ -42,6 +43,7 @@ class Place:
     phase: str
     place: str
     hops: Mapping[str, float | int]
+    networked: bool
     percolates_eV: float | None
     bottleneck: str | None
     temperature_K: float | None
@@ -103,6 +105,7 @@ def _place(
         phase=phase,
         place=place,
         hops=statistics(hops),
+        networked=net is not None,
         percolates_eV=barrier,
         bottleneck=bottleneck,
         temperature_K=temperature,
@@ -160,7 +163,7 @@ def verdicts(found: Sequence[Place]) -> list[str]:
     by_key = {(p.variant, p.mechanism, p.place): p for p in found}
     sentences = []
     for one in found:
-        if one.place != one.phase:
+        if one.place != one.phase or not one.networked:
             continue
         whole = (one.variant, one.mechanism)
         parts = {
@@ -171,7 +174,7 @@ def verdicts(found: Sequence[Place]) -> list[str]:
         }
         if parts["beside the interface"] is not None:
             del parts["in the intergrowth"]
-        told = [f"{_eV(p)} {where}" for where, p in parts.items() if p is not None]
+        told = [f"{_eV(p)} {where}" for where, p in parts.items() if p is not None and p.networked]
         sentences.append(
             f"{one.variant}, {one.phase}, {one.mechanism}: sodium percolates in the plane at {_listed(told)}."
         )
@@ -179,7 +182,7 @@ def verdicts(found: Sequence[Place]) -> list[str]:
 
 
 def _eV(place: Place) -> str:
-    return "no barrier found" if place.percolates_eV is None else f"{place.percolates_eV:.3f} eV"
+    return "no barrier at all (closed)" if place.percolates_eV is None else f"{place.percolates_eV:.3f} eV"
 
 
 def _listed(words: Sequence[str]) -> str:

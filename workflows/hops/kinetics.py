@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit import measure
+from simkit.errors import InputError
 from simkit.workflows.hops.network import CellNetwork
 from simkit.workflows.hops.settings import Kinetics
 
@@ -36,13 +37,14 @@ class Way:
 class Diffusion:
     """Diffusion over one network at one temperature, along x, y, z, cm^2/s.
 
-    lone_cm2_per_s  exact, of one vacancy (or one ion) in the endless network; tracer, collective by kinetic Monte Carlo
-    with standard errors over replicas, None where that was not run
+    lone_cm2_per_s  exact, of one vacancy (or one ion) in the endless network; sampled: tracer and collective by kinetic
+    Monte Carlo with standard errors over replicas. None where they cannot be had, and note says why
     """
 
     temperature_K: float
-    lone_cm2_per_s: tuple[float, ...]
+    lone_cm2_per_s: tuple[float, ...] | None
     sampled: measure.HoppingDiffusion | None
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,14 +133,27 @@ def _flow(config: Kinetics, cell: CellNetwork, region: str, inside: np.ndarray) 
     """Exact diffusion of a lone walker that stays in a region, and of a vacancy the sampled one of its ions."""
     part = measure.part_of(cell.network, inside)
     walker = measure.vacancy_network(part) if cell.mechanism == "vacancy" else part
-    runs = []
-    for t in config.temperatures_K:
-        lone = tuple(map(float, np.diag(measure.single_ion_cm2_per_s(walker, t))))
-        sampled = _sampled(config, part, t) if cell.mechanism == "vacancy" and len(part.ends) else None
-        runs.append(Diffusion(t, lone, sampled))
+    runs = [_diffusion(config, part, walker, t) for t in config.temperatures_K]
     known = [run.sampled for run in runs if run.sampled is not None]
     fits = measure.hopping_activation(known) if len(known) > 1 else (None, None, None)
     return Flow(region, tuple(runs), fits, lone_activation_eV(runs))
+
+
+def _diffusion(config: Kinetics, part: measure.Network, walker: measure.Network, temperature_K: float) -> Diffusion:
+    """Diffusion over a part of a network at one temperature; ions are sampled where vacancies walk."""
+    if not len(part.ends):
+        return Diffusion(temperature_K, (0.0, 0.0, 0.0), None, "no hop stays within the region")
+    notes: list[str] = []
+    lone, sampled = None, None
+    try:
+        lone = tuple(map(float, np.diag(measure.single_ion_cm2_per_s(walker, temperature_K))))
+    except InputError as error:
+        notes.append(f"lone walk: {error}")
+    try:
+        sampled = _sampled(config, part, temperature_K) if walker is not part else None
+    except InputError as error:
+        notes.append(f"kinetic Monte Carlo: {error}")
+    return Diffusion(temperature_K, lone, sampled, " ".join(notes))
 
 
 def _sampled(config: Kinetics, part: measure.Network, temperature_K: float) -> measure.HoppingDiffusion:
@@ -151,10 +166,8 @@ def _sampled(config: Kinetics, part: measure.Network, temperature_K: float) -> m
 
 def lone_activation_eV(runs: Sequence[Diffusion]) -> tuple[float | None, ...]:
     """Activation energy along x, y, z of an exact walk between its lowest and highest temperature; None where none."""
-    if len(runs) < 2:
+    known = sorted((run.temperature_K, run.lone_cm2_per_s) for run in runs if run.lone_cm2_per_s is not None)
+    if len(known) < 2 or known[0][0] == known[-1][0]:
         return (None, None, None)
-    cold, hot = min(runs, key=lambda r: r.temperature_K), max(runs, key=lambda r: r.temperature_K)
-    return tuple(
-        measure.activation_between(low, cold.temperature_K, high, hot.temperature_K)
-        for low, high in zip(cold.lone_cm2_per_s, hot.lone_cm2_per_s, strict=True)
-    )
+    (cold_K, cold), (hot_K, hot) = known[0], known[-1]
+    return tuple(measure.activation_between(a, cold_K, b, hot_K) for a, b in zip(cold, hot, strict=True))

@@ -61,26 +61,25 @@ def networks(
     config: Hopping,
     structures: Mapping[str, Structure],
     results: Sequence[HopResult],
-    energies: Sequence[SiteEnergy],
+    known: tuple[Sequence[SiteEnergy], Mapping[str, float]],
     models: Mapping[str, Built] | None = None,
-    attempts: Mapping[str, float] | None = None,
 ) -> list[CellNetwork]:
     """A network for each cell and mechanism whose barriers are known, and of several mechanisms together ("all").
 
-    attempts: of the hops by name, 1/s. Vacancy hops take the energies of the relaxed vacancies; for other mechanisms
-    the energies are the least-squares answer to what the hops say. Cells without any known barrier give none.
+    known: energies of relaxed vacancies, and attempts of hops by name, 1/s. Vacancy hops take the energies of the
+    vacancies; for other mechanisms they are the least-squares answer to what the hops say. Cells without any known
+    barrier give none.
     """
     found = []
     for label, structure in structures.items():
         mine = [r for r in results if r.structure == label and r.hop.sites != (-1, -1)]
         if not mine:
             continue
-        cell = _Cell(config, label, structure, (models or {}).get(label), attempts or {})
+        cell = _Cell(config, label, structure, (models or {}).get(label), known[1])
         kinds = list(dict.fromkeys(r.hop.mechanism for r in mine if r.hop.mechanism != "metal"))
         groups = [(kind, (kind,)) for kind in kinds] + ([("all", tuple(kinds))] if len(kinds) > 1 else [])
-        made = [
-            cell.network(name, wanted, mine, [e for e in energies if e.structure == label]) for name, wanted in groups
-        ]
+        own = [e for e in known[0] if e.structure == label]
+        made = [cell.network(name, wanted, mine, own) for name, wanted in groups]
         found += [one for one in made if one is not None]
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from simkit import io, plot, report
+from simkit import io, measure, plot, report
 from simkit.io.rundir import RunDirectory, file_name
 from simkit.potential.card import Card
 from simkit.structure import Structure
@@ -30,6 +30,7 @@ class Found:
     networks: Sequence[Through]
     variants: Sequence[compare.Variant] = ()
     problems: Sequence[str] = field(default=())
+    attempts: Mapping[str, measure.Attempts] = field(default_factory=dict)
 
     @property
     def warnings(self) -> list[str]:
@@ -87,7 +88,7 @@ def results(found: Found) -> dict[str, Any]:
         "schema": report.SCHEMA,
         "converged": not found.warnings,
         "problems": found.warnings,
-        "migration": [numbers.hop(hop) for hop in found.hops],
+        "migration": [entry(found, hop) for hop in found.hops],
         "networks": [tables.network(net) for net in found.networks],
         "comparison": [asdict(place) for place in found.places],
         "over_seeds": [asdict(one) for one in compare.over_seeds(found.places)],
@@ -95,13 +96,25 @@ def results(found: Found) -> dict[str, Any]:
     }
 
 
+def entry(found: Found, hop: HopResult) -> dict[str, Any]:
+    """One hop of `numbers.hop`, with its attempt frequencies where they were asked for."""
+    known = found.attempts.get(hop.name)
+    if known is None:
+        return numbers.hop(hop)
+    return numbers.hop(hop) | {
+        "attempts_per_s": known.forward_per_s,
+        "reverse_attempts_per_s": known.backward_per_s,
+        "negative_curvatures_at_start_top_end": [known.negative_start, known.negative_top, known.negative_end],
+    }
+
+
 def page(found: Found, model: Card) -> dict[str, Any]:
     """Title, lead, warnings, headline and sections, as the page template reads them."""
-    entries = [numbers.hop(hop) for hop in found.hops]
+    entries = [entry(found, hop) for hop in found.hops]
     sections = [
         *pages.comparison(found.places),
         pages.hops(found.config, entries, list(found.cells)),
-        *pages.networks(found.config, found.networks),
+        *pages.networks(found.networks),
     ]
     return {
         "study": found.title,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from simkit.io.rundir import file_name
 from simkit.workflows.hops import compare
 from simkit.workflows.hops.kinetics import Through
@@ -56,7 +58,7 @@ def _row(h: Mapping[str, Any]) -> list[Any]:
     ]  # fmt: skip
 
 
-def networks(config: Hopping, nets: Sequence[Through]) -> list[dict[str, Any]]:
+def networks(nets: Sequence[Through]) -> list[dict[str, Any]]:
     """Percolation and diffusion of every network; nothing where none was made."""
     if not nets:
         return []
@@ -71,8 +73,10 @@ def networks(config: Hopping, nets: Sequence[Through]) -> list[dict[str, Any]]:
             for n in nets for w in n.ways
         ],
     }  # fmt: skip
-    stated = "the harmonic attempt frequency of each hop" if config.kinetics.attempts == "harmonic" else ""
-    attempts = stated or f"{config.kinetics.attempts_per_s:g} attempts per second for every hop"
+    rates = np.concatenate([n.cell.network.attempts_per_s for n in nets])
+    attempts = f"{rates.min():.2g} attempts per second for every hop"
+    if rates.max() > rates.min():
+        attempts = f"{rates.min():.2g} to {rates.max():.2g} attempts per second, each hop its own"
     words = [
         "Each class of alike hops lends its members its mean barrier of both directions; the energies of the sites are "
         "those of the relaxed vacancies, or for other mechanisms the least-squares answer to what the hops say. "
@@ -104,7 +108,8 @@ def _gaps(nets: Sequence[Through]) -> list[str]:
 def _flows(nets: Sequence[Through]) -> dict[str, Any]:
     rows = [
         [
-            n.cell.label, f.region, run.temperature_K, *(_power(x) for x in run.lone_cm2_per_s[:2]),
+            n.cell.label, f.region, run.temperature_K,
+            *(_power((run.lone_cm2_per_s or (None, None))[k]) for k in (0, 1)),
             *(_sampled(run.sampled, k) for k in (0, 1)),
             *(_fit(a) for a in f.activation[:2]),
         ]
@@ -132,8 +137,8 @@ def _fit(one: Any) -> str | None:
     return None if one is None else f"{one.activation_eV.value:.3f} ± {one.activation_eV.error:.3f}"
 
 
-def _power(value: float) -> str:
-    return f"{value:.2e}".replace("-", "−")
+def _power(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2e}".replace("-", "−")
 
 
 def comparison(found: Sequence[compare.Place]) -> list[dict[str, Any]]:
@@ -160,7 +165,8 @@ def comparison(found: Sequence[compare.Place]) -> list[dict[str, Any]]:
     tables = [table]
     if any(one.seeds > 1 for one in seeds):
         tables.append(_seeds(seeds))
-    return [section("Intergrowth against its phases", compare.verdicts(found), [], tables)]
+    words = compare.verdicts(found) or ["Percolation is compared where every class of hops is run (no number given)."]
+    return [section("Intergrowth against its phases", words, [], tables)]
 
 
 def _tracer(one: compare.Place) -> str | None:

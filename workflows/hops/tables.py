@@ -76,7 +76,8 @@ def flow(one: Flow) -> dict[str, Any]:
 
 
 def _run(run: Diffusion) -> dict[str, Any]:
-    facts: dict[str, Any] = {"temperature_K": run.temperature_K, "lone_xyz_cm2_per_s": list(run.lone_cm2_per_s)}
+    lone = None if run.lone_cm2_per_s is None else list(run.lone_cm2_per_s)
+    facts: dict[str, Any] = {"temperature_K": run.temperature_K, "lone_xyz_cm2_per_s": lone, "note": run.note}
     if run.sampled is None:
         return facts
     seen = run.sampled
