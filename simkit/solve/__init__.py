@@ -1,6 +1,7 @@
 """Moving atoms: relaxation, minimum energy paths, sliding."""
 
 from simkit.solve.breakdown import MdLimits
+from simkit.solve.cell_band import cell_paths, find_cell_paths, nearest_final, prepare_cell_paths
 from simkit.solve.descent import Descent, Limits, State, from_arrays, run, to_arrays
 from simkit.solve.dynamics import MdConditions, MdSettings, prepare_md, run_md, trajectories
 from simkit.solve.loop import Hooks, Observer, Summary, iterate
@@ -32,6 +33,8 @@ __all__ = [
     "Springs",
     "State",
     "Summary",
+    "cell_paths",
+    "find_cell_paths",
     "find_path",
     "find_paths",
     "first_guess",
@@ -40,8 +43,10 @@ __all__ = [
     "iterate",
     "motion_from_arrays",
     "motion_to_arrays",
+    "nearest_final",
     "outcomes",
     "paths",
+    "prepare_cell_paths",
     "prepare_md",
     "prepare_paths",
     "prepare_relaxation",
