@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from simkit import plot
+from simkit import measure, plot
 from simkit.workflows import gliding_resistance
+from simkit.workflows.gliding_collective import Transformation
 from simkit.workflows.gliding_lock import Result
 from simkit.workflows.gliding_surface import Surface
 
@@ -45,3 +48,24 @@ def resistance(result: Result) -> object:
             )
         )
     return plot.resistance_figure(["as built" if x is None else f"x = {x:g}" for x in contents], series)
+
+
+def collective(found: Sequence[Transformation]) -> object:
+    """Energy of the whole cell along every band."""
+    curves = []
+    for t in found:
+        path = t.path
+        fit = measure.fit_barrier(path.distances_A, path.energies_eV, path.tangential_forces_eV_per_A)
+        curves.append(
+            plot.BarrierCurve(
+                f"{t.structure} to {t.target}",
+                fit.distances_A,
+                fit.energies_eV,
+                fit.curve_distances_A,
+                fit.curve_energies_eV,
+                path.barrier_eV,
+                path.reverse_barrier_eV,
+                path.converged,
+            )
+        )
+    return plot.barrier_figure(curves)
