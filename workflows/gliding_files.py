@@ -96,6 +96,8 @@ def _ways(kind: str, found: Any) -> list[tuple[str, float, str]]:
             for s in found.surfaces
             for g, path in s.paths.items()
         ]
+    if kind == "collective":
+        return []
     return [(m.structure, m.barrier_J_per_m2, f"{'|'.join(m.before)} to {'|'.join(m.after)}") for m in found.moves]
 
 

@@ -102,7 +102,7 @@ def collective_section(found: Sequence[Transformation]) -> dict:
         for t in found
     ]  # fmt: skip
     words = (
-        "Bands in positions and cell between stacks relaxed free of stress. Every slab of the crystal moves at once, so "
+        "Bands in positions and cell between stacks relaxed free of stress. Every slab of the crystal moves at once: "
         "the barrier grows with the crystal: per formula unit it is what a homogeneous transformation costs, and an "
         "upper bound on a front that runs through it."
     )
