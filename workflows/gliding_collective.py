@@ -211,7 +211,10 @@ def _gaps(structure: Structure) -> tuple[str, ...]:
 
 def _bands(config: Config, potential: Potential, ends: Mapping[str, list[solve.Outcome]], hooks: Hooks) -> dict:
     settings = solve.NebSettings(
-        fmax_eV_per_A=config.fmax_eV_per_A, barrier_change_eV=config.barrier_change_eV, max_steps=config.max_steps
+        fmax_eV_per_A=config.fmax_eV_per_A,
+        barrier_change_eV=config.barrier_change_eV,
+        max_steps=config.max_steps,
+        optimiser="fire",
     )
     pairs = [(start.structure, end.structure) for start, end in ends.values()]
     watch = hooks.watch(f"collective: {len(pairs)} bands")

@@ -164,6 +164,8 @@ def find_cell_paths(
            second in the xy plane). Every atom goes from where it is stored to where it is stored, in fractions of the
            cell, less the mean of all: where a file has wrapped atoms, unwrap them (`nearest_final`)
 
+    settings  None: those of `NebSettings` with FIRE, which a climbing band of few images upsets less than L-BFGS
+
     One `Path` per pair; distances_A are lengths in the space of positions and strains. Raises InputError for ends of
     unlike atoms, cells that are not upright, or ends that are one state.
     """
@@ -179,7 +181,7 @@ def prepare_cell_paths(
     settings: NebSettings | None = None,
 ) -> Descent:
     """The descent that `find_cell_paths` runs."""
-    settings = NebSettings() if settings is None else settings
+    settings = NebSettings(optimiser="fire") if settings is None else settings
     if images < 1 or not len(pairs):
         raise InputError(f"got {images} images for {len(pairs)} pairs; at least one of each is needed.")
     said = potential.evaluate([s for pair in pairs for s in pair])
