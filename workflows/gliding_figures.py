@@ -10,6 +10,7 @@ from simkit import measure, plot
 from simkit.workflows import gliding_resistance
 from simkit.workflows.gliding_collective import Transformation
 from simkit.workflows.gliding_lock import Result
+from simkit.workflows.gliding_slabs import Move
 from simkit.workflows.gliding_surface import Surface
 
 FINE = 60
@@ -69,3 +70,11 @@ def collective(found: Sequence[Transformation]) -> object:
             )
         )
     return plot.barrier_figure(curves)
+
+
+def moves(found: Sequence[Move]) -> object:
+    """Barrier and end of every single-slab move, as bars."""
+    names = [f"{m.structure}, slab {m.slab}: {'|'.join(m.before)} to {'|'.join(m.after)}" for m in found]
+    barriers = plot.BarGroup("barrier (J/m$^2$)", tuple(m.barrier_J_per_m2 for m in found))
+    ends = plot.BarGroup("at the next letter (J/m$^2$)", tuple(m.final_J_per_m2 for m in found))
+    return plot.bar_figure(names, [barriers, ends])

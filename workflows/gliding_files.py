@@ -74,7 +74,7 @@ def _parts(kind: str, found: Any) -> tuple[list[dict], dict[str, object], dict]:
         return [told.collective_section(found.transformations)], drawn, {"collective": rows}
     starts = {move.structure: move.structures[0] for move in found.moves}
     data = {"moves": [gliding_slabs.table(move) for move in found.moves], "interlock": told.interlock_rows(starts)}
-    return [told.moves_section(found.moves)], {}, data
+    return [told.moves_section(found.moves)], {"moves": gliding_figures.moves(found.moves)}, data
 
 
 def _headline(kind: str, found: Any) -> list[tuple]:

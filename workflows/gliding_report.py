@@ -86,7 +86,8 @@ def moves_section(moves: Sequence[Move], title: str = "Single slabs") -> dict:
         "every slab is held in the plane at each point; ions start half way, staying or going along, and the lowest "
         "counts. Energies are per area and formula unit of the one slab, above the same cell before the move."
     )
-    return section(title, [words], [], [{"caption": "", "columns": columns, "rows": rows}])
+    shown = [("moves", "Barrier and end of every move.")]
+    return section(title, [words], shown, [{"caption": "", "columns": columns, "rows": rows}])
 
 
 def collective_section(found: Sequence[Transformation]) -> dict:

@@ -36,7 +36,8 @@ from simkit.workflows.common import Hooks
 from simkit.workflows.structures import Request
 
 Inputs = Annotated[
-    list[Path], typer.Argument(help="Structure files (.cif, .extxyz, POSCAR ...), or one study file (.toml).")
+    list[Path],
+    typer.Argument(help="Structure files (.cif, POSCAR ...), or one study: a .toml file or a shipped name."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Run directory; default: named after the command.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Take up the run in --out, point by point.")]
@@ -60,14 +61,17 @@ class Asked:
 
     @property
     def study(self) -> Path | None:
-        """The study file, where that is what was given."""
-        return self.inputs[0] if len(self.inputs) == 1 and self.inputs[0].suffix == ".toml" else None
+        """The study file, where that is what was given: a TOML file, or the name of a shipped study."""
+        if len(self.inputs) != 1:
+            return None
+        word = self.inputs[0]
+        return word if word.suffix == ".toml" else rundirs.shipped().get(str(word)) if not word.exists() else None
 
     def data(self) -> dict[str, Any]:
         """The study file with the assignments, potential and device of the command line."""
         given = [("device", self.device), ("potential", self.potential)]
         flags = [f'{name}="{value}"' for name, value in given if value is not None]
-        return config.with_overrides(config.read_toml(self.inputs[0]), [*self.settings, *flags])
+        return config.with_overrides(config.read_toml(self.study or self.inputs[0]), [*self.settings, *flags])
 
 
 def register(app: typer.Typer) -> None:

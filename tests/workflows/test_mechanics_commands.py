@@ -91,7 +91,7 @@ def results(folder):
     [
         (["--set", "points=3", "--set", 'modes=["rigid"]'], ("gliding", "gliding.png", "P2 to O2u")),
         (["--surface", "--set", "grid=3"], ("surfaces", "gamma-surfaces.png", "ideal shear")),
-        (["--slabs", "--set", "points=3", "--set", "letters=[1]"], ("moves", None, "P2|P2 to")),
+        (["--slabs", "--set", "points=3", "--set", "letters=[1]"], ("moves", "moves.png", "P2|P2 to")),
         (["--to", "O2", "--set", "images=1"], ("collective", "collective.png", "P2 to O2")),
     ],
 )
