@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from simkit import plot
+from simkit import measure, plot
 from simkit.workflows import gliding_resistance
+from simkit.workflows.gliding_collective import Transformation
 from simkit.workflows.gliding_lock import Result
+from simkit.workflows.gliding_slabs import Move
 from simkit.workflows.gliding_surface import Surface
 
 FINE = 60
@@ -45,3 +49,32 @@ def resistance(result: Result) -> object:
             )
         )
     return plot.resistance_figure(["as built" if x is None else f"x = {x:g}" for x in contents], series)
+
+
+def collective(found: Sequence[Transformation]) -> object:
+    """Energy of the whole cell along every band."""
+    curves = []
+    for t in found:
+        path = t.path
+        fit = measure.fit_barrier(path.distances_A, path.energies_eV, path.tangential_forces_eV_per_A)
+        curves.append(
+            plot.BarrierCurve(
+                f"{t.structure} to {t.target}",
+                fit.distances_A,
+                fit.energies_eV,
+                fit.curve_distances_A,
+                fit.curve_energies_eV,
+                path.barrier_eV,
+                path.reverse_barrier_eV,
+                path.converged,
+            )
+        )
+    return plot.barrier_figure(curves)
+
+
+def moves(found: Sequence[Move]) -> object:
+    """Barrier and end of every single-slab move, as bars."""
+    names = [f"{m.structure}, slab {m.slab}: {'|'.join(m.before)} to {'|'.join(m.after)}" for m in found]
+    barriers = plot.BarGroup("barrier (J/m$^2$)", tuple(m.barrier_J_per_m2 for m in found))
+    ends = plot.BarGroup("at the next letter (J/m$^2$)", tuple(m.final_J_per_m2 for m in found))
+    return plot.bar_figure(names, [barriers, ends])

@@ -6,22 +6,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from simkit import io
+from simkit.config import Section
 from simkit.potential.base import Potential
 from simkit.potential.card import Card
 from simkit.structure import Structure
-from simkit.workflows import figures, gliding, gliding_figures, gliding_slabs, gliding_surface, numbers
+from simkit.workflows import (
+    figures,
+    gliding,
+    gliding_collective,
+    gliding_figures,
+    gliding_slabs,
+    gliding_surface,
+    numbers,
+)
 from simkit.workflows import gliding_lock as lock
 from simkit.workflows import gliding_report as told
 from simkit.workflows.common import Hooks
 from simkit.workflows.rundirs import box, card_facts
 
-RUNS = {"lines": gliding.run, "surface": gliding_surface.run, "slabs": gliding_slabs.run}
+STEPS = {
+    "lines": gliding, "surface": gliding_surface, "slabs": gliding_slabs, "collective": gliding_collective,
+}  # fmt: skip
 """Kind of question -> the workflow that answers it."""
+CONFIGS: Mapping[str, type[Section]] = {kind: step.Config for kind, step in STEPS.items()}
 
 
 def run(kind: str, settings: Any, potential: Potential, structures: Mapping[str, Structure], hooks: Hooks) -> Any:
     """Answer one kind of question for all structures."""
-    return RUNS[kind](settings, potential, structures, hooks)
+    return STEPS[kind].run(settings, potential, structures, hooks)
 
 
 def converged(kind: str, found: Any) -> bool:
@@ -29,7 +41,7 @@ def converged(kind: str, found: Any) -> bool:
     return all(item.converged for item in getattr(found, ITEMS[kind]))
 
 
-ITEMS = {"lines": "profiles", "surface": "surfaces", "slabs": "moves"}
+ITEMS = {"lines": "profiles", "surface": "surfaces", "slabs": "moves", "collective": "transformations"}
 """Kind of question -> the field of its result."""
 
 
@@ -55,9 +67,14 @@ def _parts(kind: str, found: Any) -> tuple[list[dict], dict[str, object], dict]:
     if kind == "surface":
         drawn = {"gamma-surfaces": gliding_figures.surfaces(found.surfaces)}
         return [told.surface_section(found.surfaces)], drawn, {"surfaces": told.surface_rows(found.surfaces)}
+    if kind == "collective":
+        rows = [gliding_collective.table(t) for t in found.transformations]
+        good = [t for t in found.transformations if t.path is not None]
+        drawn = {"collective": gliding_figures.collective(good)} if good else {}
+        return [told.collective_section(found.transformations)], drawn, {"collective": rows}
     starts = {move.structure: move.structures[0] for move in found.moves}
     data = {"moves": [gliding_slabs.table(move) for move in found.moves], "interlock": told.interlock_rows(starts)}
-    return [told.moves_section(found.moves)], {}, data
+    return [told.moves_section(found.moves)], {"moves": gliding_figures.moves(found.moves)}, data
 
 
 def _headline(kind: str, found: Any) -> list[tuple]:
@@ -79,6 +96,8 @@ def _ways(kind: str, found: Any) -> list[tuple[str, float, str]]:
             for s in found.surfaces
             for g, path in s.paths.items()
         ]
+    if kind == "collective":
+        return []
     return [(m.structure, m.barrier_J_per_m2, f"{'|'.join(m.before)} to {'|'.join(m.after)}") for m in found.moves]
 
 
@@ -94,6 +113,8 @@ def lines(kind: str, found: Any) -> list[str]:
             for s in found.surfaces
             for g, path in s.paths.items()
         ]
+    if kind == "collective":
+        return [told.collective_line(t) for t in found.transformations]
     return [
         f"{m.structure}, slab {m.slab}: {'|'.join(m.before)} to {'|'.join(m.after)}: barrier "
         f"{m.barrier_J_per_m2:.4f} J/m2, there {m.final_J_per_m2:.4f}{done[m.converged]}"
@@ -126,6 +147,10 @@ def write(directory: io.RunDirectory, kind: str, found: Any) -> None:
             io.write(folder / f"{name}.extxyz", list(s.structures))
     if kind == "slabs":
         write_moves(directory, found.moves)
+    if kind == "collective":
+        for t in (t for t in found.transformations if t.path is not None):
+            energies = [{"energy_eV": float(e)} for e in t.path.energies_eV]
+            io.write(folder / f"{io.file_name(f'{t.structure}-to-{t.target}')}.extxyz", t.path.images, energies)
 
 
 def write_moves(directory: io.RunDirectory, moves: tuple[gliding_slabs.Move, ...]) -> None:

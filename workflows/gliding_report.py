@@ -11,6 +11,7 @@ from simkit.potential.card import Card
 from simkit.structure import Structure
 from simkit.workflows import gliding_figures, gliding_slabs, gliding_surface, numbers
 from simkit.workflows.gliding import Profile
+from simkit.workflows.gliding_collective import Transformation
 from simkit.workflows.gliding_lock import Result
 from simkit.workflows.gliding_resistance import Lock, locks, resistances
 from simkit.workflows.gliding_slabs import Move
@@ -85,7 +86,39 @@ def moves_section(moves: Sequence[Move], title: str = "Single slabs") -> dict:
         "every slab is held in the plane at each point; ions start half way, staying or going along, and the lowest "
         "counts. Energies are per area and formula unit of the one slab, above the same cell before the move."
     )
-    return section(title, [words], [], [{"caption": "", "columns": columns, "rows": rows}])
+    shown = [("moves", "Barrier and end of every move.")]
+    return section(title, [words], shown, [{"caption": "", "columns": columns, "rows": rows}])
+
+
+def collective_section(found: Sequence[Transformation]) -> dict:
+    """Transformations of the whole crystal at once."""
+    columns = [
+        column("structure"), column("from", text=True), column("to", text=True), column("slabs that glide", text=True),
+        column("barrier", "meV per formula unit", 1), column("end", "meV per formula unit", 1),
+        column("volume", "%", 2), column("status", text=True),
+    ]  # fmt: skip
+    rows = [
+        [t.structure, " ".join(t.start), t.target, ", ".join(f"{j} by {g:+d}" for j, g in t.moves),
+         t.barrier_meV_per_fu if t.converged else None, t.energy_meV_per_fu, t.volume_change_percent, t.status]
+        for t in found
+    ]  # fmt: skip
+    words = (
+        "Bands in positions and cell between stacks relaxed free of stress. Every slab of the crystal moves at once: "
+        "the barrier grows with the crystal: per formula unit it is what a homogeneous transformation costs, and an "
+        "upper bound on a front that runs through it."
+    )
+    grid = {"caption": "", "columns": columns, "rows": rows}
+    return section("Collective transformations", [words], [("collective", "Energy along each band.")], [grid])
+
+
+def collective_line(t: Transformation) -> str:
+    """One transformation in words."""
+    if not t.converged:
+        return f"{t.structure} to {t.target}: {t.status}"
+    return (
+        f"{t.structure} to {t.target}: barrier {t.barrier_meV_per_fu:.1f} meV per formula unit, end "
+        f"{t.energy_meV_per_fu:+.1f}, volume {t.volume_change_percent:+.1f} %"
+    )
 
 
 def interlock_rows(structures: dict[str, Structure]) -> list[dict]:

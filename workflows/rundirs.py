@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import tomli_w
 
 from simkit import io, plot, potential, report
 from simkit.config import Section
-from simkit.errors import Stopped
 from simkit.io.record import git_commit, versions
 from simkit.potential.base import Potential
 from simkit.potential.card import Card
@@ -79,18 +78,10 @@ def opened(config: Section, request: Request, model: Potential, where: Where, ex
     return Run(ledger, Hooks(directory.step, where.hooks.watch))
 
 
-def told(run: Run, compute: Callable[[], Any]) -> Any:
-    """compute(), with what a committee has to say added to a run that is stopped."""
-    try:
-        return compute()
-    except Stopped as stopped:
-        said = committee.summary(run.ledger.record, run.ledger.watched)
-        raise Stopped("\n".join([str(stopped), *(said.warnings if said else [])])) from stopped
-
-
-def loaded(request: Request) -> Potential:
-    """The potential that a study names."""
-    return potential.load(request.potential, device=request.device, dtype=request.dtype)
+def shipped() -> dict[str, Path]:
+    """Ready studies of gliding and stress by name."""
+    folder = Path(str(resources.files("simkit.workflows").joinpath("configs")))
+    return {path.stem: path for path in sorted(folder.glob("*.toml")) if path.stem.split("-")[0] in ("glide", "stress")}
 
 
 def card_facts(card: Card) -> dict[str, Any]:

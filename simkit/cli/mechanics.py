@@ -6,7 +6,7 @@ import hashlib
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +23,6 @@ from simkit.structure import Structure
 from simkit.workflows import (
     committee,
     elastic,
-    gliding,
-    gliding_slabs,
-    gliding_surface,
     rundirs,
     stress,
     stress_figures,
@@ -39,7 +36,8 @@ from simkit.workflows.common import Hooks
 from simkit.workflows.structures import Request
 
 Inputs = Annotated[
-    list[Path], typer.Argument(help="Structure files (.cif, .extxyz, POSCAR ...), or one study file (.toml).")
+    list[Path],
+    typer.Argument(help="Structure files (.cif, POSCAR ...), or one study: a .toml file or a shipped name."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Run directory; default: named after the command.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Take up the run in --out, point by point.")]
@@ -63,14 +61,17 @@ class Asked:
 
     @property
     def study(self) -> Path | None:
-        """The study file, where that is what was given."""
-        return self.inputs[0] if len(self.inputs) == 1 and self.inputs[0].suffix == ".toml" else None
+        """The study file, where that is what was given: a TOML file, or the name of a shipped study."""
+        if len(self.inputs) != 1:
+            return None
+        word = self.inputs[0]
+        return word if word.suffix == ".toml" else rundirs.shipped().get(str(word)) if not word.exists() else None
 
     def data(self) -> dict[str, Any]:
         """The study file with the assignments, potential and device of the command line."""
         given = [("device", self.device), ("potential", self.potential)]
         flags = [f'{name}="{value}"' for name, value in given if value is not None]
-        return config.with_overrides(config.read_toml(self.inputs[0]), [*self.settings, *flags])
+        return config.with_overrides(config.read_toml(self.study or self.inputs[0]), [*self.settings, *flags])
 
 
 def register(app: typer.Typer) -> None:
@@ -132,23 +133,23 @@ def glide_command(  # noqa: PLR0913 (one option each)
     resume: Resume = False,
     surface: Annotated[bool, typer.Option("--surface", help="Whole gamma surfaces instead of lines.")] = False,
     slabs: Annotated[bool, typer.Option("--slabs", help="Single slabs between their two galleries.")] = False,
+    to: Annotated[list[str] | None, typer.Option("--to", help="Collective path to a phase, as O2; repeatable.")] = None,
     potential_name: PotentialName = None,
     device: Device = None,
     trust: Trust = None,
     set_: Assignments = None,
 ) -> None:
-    """Gliding: lines to the neighbouring letters, --surface, --slabs, or a study file of the lock over contents."""
-    asked = Asked(inputs, out or Path("gliding"), resume, potential_name, device, trust, set_ or [])
-    if surface and slabs:
-        raise InputError("--surface and --slabs are two questions; ask one at a time.")
+    """Gliding: lines between letters, --surface, --slabs, --to PHASE, or a study file of the lock over contents."""
+    given = [*(set_ or []), *([f"targets={list(to)}"] if to else [])]
+    asked = Asked(inputs, out or Path("gliding"), resume, potential_name, device, trust, given)
+    kinds = [name for name, wanted in (("surface", surface), ("slabs", slabs), ("collective", bool(to))) if wanted]
+    if len(kinds) > 1:
+        raise InputError(f"{' and '.join(kinds)} are {len(kinds)} questions; ask one at a time.")
     if asked.study is not None:
         _lock_study(asked)
-    kinds: Mapping[str, type[config.Section]] = {
-        "surface": gliding_surface.Config, "slabs": gliding_slabs.Config, "lines": gliding.Config,
-    }  # fmt: skip
-    kind = "surface" if surface else "slabs" if slabs else "lines"
+    kind = kinds[0] if kinds else "lines"
     structures = named(asked.inputs)
-    settings, request = settings_of(asked, kinds[kind])
+    settings, request = settings_of(asked, glides.CONFIGS[kind])
     with running(asked, settings, request, structures.values()) as run:
         found = run.ledger.step("gliding", lambda: glides.run(kind, settings, run.model, structures, run.hooks))
         results, figures = glides.page(request.name, kind, found, run.model.card)

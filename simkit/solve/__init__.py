@@ -2,6 +2,7 @@
 
 from simkit.solve.breakdown import MdLimits
 from simkit.solve.casting import prepare_md
+from simkit.solve.cell_band import cell_paths, find_cell_paths, nearest_final, prepare_cell_paths
 from simkit.solve.conditions import MdConditions, MdSettings
 from simkit.solve.descent import Descent, Limits, State, from_arrays, run, to_arrays
 from simkit.solve.dynamics import run_md, status, trajectories, wreck
@@ -39,6 +40,8 @@ __all__ = [
     "Springs",
     "State",
     "Summary",
+    "cell_paths",
+    "find_cell_paths",
     "find_path",
     "find_paths",
     "first_guess",
@@ -47,9 +50,11 @@ __all__ = [
     "iterate",
     "motion_from_arrays",
     "motion_to_arrays",
+    "nearest_final",
     "outcomes",
     "partial_hessians",
     "paths",
+    "prepare_cell_paths",
     "prepare_md",
     "prepare_paths",
     "prepare_relaxation",

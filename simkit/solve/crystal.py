@@ -11,7 +11,7 @@ from simkit.arrays import Floats
 from simkit.potential.base import Potential
 from simkit.solve.cells import ENTRIES, cell_forces, frames, free_entries, free_stress, gradients
 from simkit.solve.groups import Groups, largest_by
-from simkit.solve.landscape import Landscape, Point, ask
+from simkit.solve.landscape import Answers, Landscape, Point, ask
 from simkit.solve.precondition import Springs, solver, spring_model, strain_stiffness
 from simkit.structure import Batch, Structure
 
@@ -141,19 +141,14 @@ class Crystals(Landscape):
         positions, cells = self.shape(x)
         batch = self.batch.moved_to(positions, cells)
         answers = ask(self.potential, batch, active, None if before is None else before.answers)
-        _, gradient = self._unpack(x)
-        forces = np.einsum("ni,nji->nj", answers.forces, gradient[batch.system_of])
-        pulled = self._allowed(forces)
         stress = answers.stress + self.criterion.pressure * np.eye(3)
-        tension = batch.volumes[:, None, None] * stress
-        push = np.where(self._free, cell_forces(tension, gradient, self._frame), 0.0) / self._unit
         m = len(self.structures)
         norms = np.linalg.norm(self._allowed(answers.forces), axis=1)
         force_ratio = largest_by(batch.system_of, norms, m) / self.criterion.fmax
         stress_ratio = free_stress(stress, self._frame, self._free) / self.criterion.stress
         return Point(
             x=x,
-            force=np.concatenate([pulled.ravel(), push.ravel()]),
+            force=self.generalised(x, answers),
             answers=answers,
             energy=answers.energy,
             largest=largest_by(batch.system_of, np.linalg.norm(answers.forces, axis=1), m),
@@ -161,6 +156,19 @@ class Crystals(Landscape):
             watched=answers.energy,
             mode=np.full(m, -1),
         )
+
+    def generalised(self, x: Floats, answers: Answers) -> Floats:
+        """(d,) what pushes the coordinates, from the potential's answers at x."""
+        return self.generalised_of(x, answers.forces, answers.stress)
+
+    def generalised_of(self, x: Floats, forces: Floats, stress: Floats) -> Floats:
+        """(d,) the same from forces (atoms, 3) eV/A and stress (m, 3, 3) eV/A^3."""
+        _, gradient = self._unpack(x)
+        pulled = self._allowed(np.einsum("ni,nji->nj", forces, gradient[self.batch.system_of]))
+        volumes = self.batch.volumes * np.linalg.det(gradient)
+        tension = volumes[:, None, None] * (stress + self.criterion.pressure * np.eye(3))
+        push = np.where(self._free, cell_forces(tension, gradient, self._frame), 0.0) / self._unit
+        return np.concatenate([pulled.ravel(), push.ravel()])
 
     def swelling(self, x: Floats) -> Floats:
         """(m,) factor of the volume change, 1 or more."""
