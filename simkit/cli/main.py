@@ -13,7 +13,7 @@ from rich.console import Console
 
 from simkit import config, io, report
 from simkit.cli import doctor as doctor_checks
-from simkit.cli import inspecting, potentials, shortcuts
+from simkit.cli import dynamics, inspecting, potentials, shortcuts
 from simkit.cli.progress import watching
 from simkit.errors import InputError, Interrupted, SimkitError
 from simkit.io.record import is_alive
@@ -36,6 +36,7 @@ app = typer.Typer(
 app.add_typer(potentials.app, name="potentials")
 shortcuts.register(app)
 inspecting.register(app)
+dynamics.register(app)
 
 Study = Annotated[
     Path, typer.Argument(help="Study file (see simkit init) or recipe of a stack (see simkit build --list).")
@@ -126,6 +127,6 @@ def main() -> None:
 
 
 def _interrupt(number: int, frame: object) -> None:
-    running = sys.argv[1:2] == ["run"]
+    running = sys.argv[1:2] in (["run"], ["md"], ["md-extend"])
     remedy = "take the run up again with --resume" if running else "nothing is kept of it: give the command again"
     raise Interrupted(f"stopped by {signal.Signals(number).name}; {remedy}.")

@@ -12,12 +12,17 @@ from simkit.measure.coarse import (
     virial_grid,
 )
 from simkit.measure.conductivity import Carrier, Conductivity, collective_tracks, conductivity
+from simkit.measure.density import DensityMap, cube_text, density_map
+from simkit.measure.diffraction import Radiation, mean_structure, powder_pattern
 from simkit.measure.diffusion import (
+    DIFFUSIVE,
     Diffusivity,
     FitWindow,
     IonTracks,
     diffusivity,
+    even_frames,
     ion_tracks,
+    mean_cell,
     mean_squares,
     van_hove,
 )
@@ -51,6 +56,7 @@ from simkit.measure.network import (
     single_ion_cm2_per_s,
     vacancy_network,
 )
+from simkit.measure.radial import Radial, close_pairs, coordination_numbers, radial_distribution
 from simkit.measure.site_jumps import (
     Jumps,
     SiteTable,
@@ -68,10 +74,12 @@ from simkit.measure.track import displacements_A, track_length_A, window_A
 from simkit.measure.volumes import voronoi_volumes
 
 __all__ = [
+    "DIFFUSIVE",
     "Arrhenius",
     "BarrierFit",
     "Carrier",
     "Conductivity",
+    "DensityMap",
     "Diffusivity",
     "Estimate",
     "FitWindow",
@@ -86,6 +94,8 @@ __all__ = [
     "Network",
     "Percolation",
     "PhaseShare",
+    "Radial",
+    "Radiation",
     "Reference",
     "Site",
     "SiteTable",
@@ -94,15 +104,20 @@ __all__ = [
     "StressProfile",
     "ThicknessFit",
     "arrhenius",
+    "close_pairs",
     "coarse_grain",
     "collective_tracks",
     "conductivity",
     "connect",
+    "coordination_numbers",
     "crossing",
+    "cube_text",
     "default_width_A",
+    "density_map",
     "deviator",
     "diffusivity",
     "displacements_A",
+    "even_frames",
     "fit_barrier",
     "gamma_profile",
     "hopping_activation",
@@ -113,13 +128,17 @@ __all__ = [
     "jump_rate",
     "jumps",
     "largest_rise",
+    "mean_cell",
     "mean_of_blocks",
     "mean_squares",
+    "mean_structure",
     "percolation",
     "percolation_by_label",
     "percolation_within",
+    "powder_pattern",
     "principal",
     "profile_along_normal",
+    "radial_distribution",
     "ratio_of_blocks",
     "reference_of",
     "repeated",

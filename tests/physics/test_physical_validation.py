@@ -29,7 +29,7 @@ UNITS = {
 }
 SIGMAS = 4.0
 """Allowed distance from theory; physical_validation calls 3 suspicious. Seeds are fixed: 1 in 1e4 by chance, once."""
-REPLICAS = 6
+REPLICAS = 4
 SKIP = 60
 MORSE = potential.morse(cutoff_A=4.5)
 
@@ -93,9 +93,11 @@ def kinetic_is_canonical(data):
     """The whole distribution, and its sharing between the two species and two random halves."""
     assert quietly(pv.kinetic_energy.distribution, data, strict=True, bootstrap_seed=1) > 1e-3
     assert np.max(np.abs(quietly(pv.kinetic_energy.distribution, data, bootstrap_seed=1))) < SIGMAS
+    # lists: the package asks an array for its truth
+    heavy = np.flatnonzero(np.isclose(data.system.mass, MASSES_AMU[29]))
     light = np.flatnonzero(np.isclose(data.system.mass, MASSES_AMU[13]))
     shares = quietly(
-        pv.kinetic_energy.equipartition, data, molec_groups=[light, np.array([], dtype=int)], random_groups=2,
+        pv.kinetic_energy.equipartition, data, molec_groups=[light.tolist(), heavy.tolist()], random_groups=2,
         random_divisions=2, random_division_seed=2, bootstrap_seed=3,
     )  # fmt: skip
     assert np.max(np.abs(shares)) < SIGMAS
@@ -124,7 +126,7 @@ def test_constant_temperature(thermostat):
 )
 def test_constant_pressure(thermostat, cell):
     points = [(300.0, 0.0), (330.0, 0.0), (300.0, 1.2), (330.0, 1.2)]
-    sets = simulated("npt", points, thermostat, steps=12000, cell=cell)
+    sets = simulated("npt", points, thermostat, steps=9000, cell=cell)
     data = [data_of("NPT", point, runs) for point, runs in zip(points, sets, strict=True)]
     kinetic_is_canonical(data[0])
     for other in (1, 2, 3):  # temperature, pressure, both
