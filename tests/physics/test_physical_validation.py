@@ -12,7 +12,7 @@ import pytest
 from simkit import potential, solve
 from simkit.elements import MASSES_AMU
 from simkit.structure import Structure
-from simkit.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_GPA
+from simkit.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_GPA, FEMTOSECOND
 
 logging.getLogger("pymbar").setLevel(logging.ERROR)  # it says at import that an optional package is missing
 pv = pytest.importorskip("physical_validation", reason="a development dependency: pip install -e .[dev]")
@@ -79,7 +79,8 @@ def data_of(ensemble, point, runs):
             kinetic_energy=joined("kinetic_eV"), potential_energy=joined("energy"), total_energy=joined("total_eV"),
             volume=volumes, constant_of_motion=joined("total_eV"),
         ),
-        trajectory=pv.data.TrajectoryData(joined("positions"), joined("velocities_A_per_fs")),
+        # the package multiplies masses and velocities as they are
+        trajectory=pv.data.TrajectoryData(joined("positions"), joined("velocities_A_per_fs") / FEMTOSECOND),
     )  # fmt: skip
 
 
