@@ -53,7 +53,7 @@ def density_map(positions: ArrayLike, cell: ArrayLike, spacing_A: float = 0.25, 
     waves = np.stack(np.meshgrid(*(np.fft.fftfreq(n, 1 / n) for n in shape), indexing="ij"), axis=-1) @ inverse.T
     filter_ = np.exp(-0.5 * width_A**2 * (2 * np.pi) ** 2 * (waves**2).sum(axis=-1))
     smooth = np.fft.ifftn(np.fft.fftn(counts) * filter_).real
-    return DensityMap(cell, np.maximum(smooth, 0.0) * counts.size / np.linalg.det(cell), width_A)
+    return DensityMap(cell, smooth * counts.size / np.linalg.det(cell), width_A)
 
 
 def cube_text(found: DensityMap, structure: Structure, title: str = "ion density, 1/A^3") -> str:

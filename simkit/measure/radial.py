@@ -32,11 +32,14 @@ class Radial:
 
     @property
     def first_minimum_A(self) -> float:
-        """Where the first shell ends: the lowest point between the first two peaks above 1."""
+        """Where the first shell ends: the lowest place (the middle of an empty stretch) between the first two peaks
+        above 1; the end of the range where there is no second one."""
         first = int(np.argmax(self.g > 1.0))
         below = first + int(np.argmax(self.g[first:] < 1.0))
-        after = below + int(np.argmax(self.g[below:] > 1.0))
-        return float(self.r_A[below + int(np.argmin(self.g[below : after + 1]))])
+        again = np.flatnonzero(self.g[below:] > 1.0)
+        between = self.g[below : below + int(again[0]) + 1] if len(again) else self.g[below:]
+        lowest = np.flatnonzero(between <= between.min())
+        return float(self.r_A[below + int(lowest[len(lowest) // 2])])
 
 
 def radial_distribution(
