@@ -17,6 +17,10 @@ from simkit.plot.style import CYCLE, PAGE_WIDTH_IN, blank_figure, house_style, n
 MAP_COLOURS = "magma_r"
 DENSITY_COLOURS = "viridis"
 TALLEST_MAP_IN = 3.2
+MOST_WORDS = 4
+"""More events than these are lines without words."""
+OTHER_STACKINGS = {"T2": "#882255", "O2l": "#A6DDF2", "not layered": "#BBBBBB"}
+"""Colours of what is no phase of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +104,11 @@ def stacking_figure(panels: Sequence[Stacking], title: str = "") -> Figure:
             shares = [panel.fractions.get(name, np.zeros(len(panel.times_ps))) for name in names]
             colours = [_stacking_colour(name, k) for k, name in enumerate(names)]
             axes.stackplot(panel.times_ps, shares, colors=colours, alpha=0.85, linewidth=0, step="mid")
-            for time, words in panel.events:
+            for k, (time, words) in enumerate(panel.events):
                 axes.axvline(time, color="#111111", linewidth=0.8)
-                axes.annotate(words, (time, 1.0), xytext=(2, -9), textcoords="offset points", fontsize=7)
+                if len(panel.events) <= MOST_WORDS:
+                    place = {"xytext": (2, -9 * (k + 1)), "textcoords": "offset points", "fontsize": 7}
+                    axes.annotate(words, (time, 1.0), **place)
             axes.set(ylim=(0, 1), title=panel.title, yticks=[0, 0.5, 1])
             axes.margins(x=0)
             axes.grid(False)
@@ -116,7 +122,7 @@ def stacking_figure(panels: Sequence[Stacking], title: str = "") -> Figure:
 
 
 def _stacking_colour(name: str, k: int) -> str:
-    return "#BBBBBB" if name == "not layered" else phase_colour(name.split("/")[0], k)
+    return OTHER_STACKINGS.get(name) or phase_colour(name.split("/")[0], k)
 
 
 def radial_figure(curves: Sequence[tuple[str, Floats, Floats]], title: str = "") -> Figure:
@@ -126,13 +132,12 @@ def radial_figure(curves: Sequence[tuple[str, Floats, Floats]], title: str = "")
         figure = blank_figure(PAGE_WIDTH_IN, 1.0 + 0.55 * len(curves))
         axes = figure.subplots()
         step = 1.0
-        for k, (label, r, g) in enumerate(curves):
+        for k, (_, r, g) in enumerate(curves):
             shape = np.asarray(g) / max(float(np.max(g)), 1e-12) * 1.25
             axes.fill_between(r, k * step, k * step + shape, color=CYCLE[k % len(CYCLE)], alpha=0.2, linewidth=0)
             axes.plot(r, k * step + shape, color=CYCLE[k % len(CYCLE)], linewidth=1.3)
-            axes.annotate(f"{label}  (peak {np.max(g):.1f})", (r[0], k * step), xytext=(4, 4), fontsize=8,
-                          textcoords="offset points", color=CYCLE[k % len(CYCLE)], fontweight="bold")  # fmt: skip
-        axes.set(xlabel="distance (Å)", ylabel="g(r), scaled to its peak", yticks=[], title=title)
+        axes.set(xlabel="distance (Å)", ylabel="g(r), each scaled to its peak", title=title)
+        axes.set_yticks(np.arange(len(curves)) * step, [f"{name}\npeak {np.max(g):.1f}" for name, _, g in curves])
         axes.margins(x=0)
         axes.set_ylim(0, None)
     return figure
@@ -178,7 +183,7 @@ def density_figure(panels: Sequence[Slice], title: str = "") -> Figure:
     wide = sum(float(np.ptp(c[:, 0])) for c in corners)
     inches = min(TALLEST_MAP_IN / tall, 5.6 / wide)
     with house_style():
-        figure = blank_figure(PAGE_WIDTH_IN, tall * inches + 0.9)
+        figure = blank_figure(min(PAGE_WIDTH_IN, wide * inches + 0.6 * len(panels) + 1.1), tall * inches + 0.9)
         widths = [float(np.ptp(c[:, 0])) for c in corners]
         grid = figure.subplots(1, len(panels), squeeze=False, width_ratios=widths)[0]
         for axes, panel in zip(grid, panels, strict=True):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from simkit.arrays import Floats
 from simkit.plot.style import CYCLE, PAGE_WIDTH_IN, blank_figure, house_style, need
@@ -68,7 +67,9 @@ def displacement_figure(panels: Sequence[tuple[str, Sequence[Displacements]]], t
         for axes, (name, curves) in zip(grid, panels, strict=True):
             for k, curve in enumerate(curves):
                 _displacements(axes, curve, CYCLE[k % len(CYCLE)])
-            axes.set(title=name, xlabel="lag (ps)", xscale="log", yscale="log")
+            axes.set(title=name, xlabel="lag (ps)")
+            if any(np.any(curve.squares_A2 > 0) for curve in curves):
+                axes.set(xscale="log", yscale="log")
         grid[0].set_ylabel("mean squared displacement (Å$^2$)")
         for k, curve in enumerate(panels[0][1]):
             grid[0].plot([], [], color=CYCLE[k % len(CYCLE)], label=curve.label)
@@ -91,19 +92,16 @@ def arrhenius_figure(panels: Sequence[RungPanel], title: str = "") -> Figure:
     """Values over the inverse temperature, 95 % intervals as bars, fits with their band. Raises InputError on none."""
     need(panels, "Arrhenius panels")
     with house_style():
-        figure = blank_figure(PAGE_WIDTH_IN, 3.4)
+        figure = blank_figure(PAGE_WIDTH_IN, 3.2 + 0.3 * max(len(panel.rungs) for panel in panels))
         grid = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, panel in zip(grid, panels, strict=True):
             for k, rungs in enumerate(panel.rungs):
                 _rungs(axes, rungs, k)
             axes.set(xlabel="1000 / T (1/K)", ylabel=panel.name, yscale="log")
             axes.margins(x=0.08)
-            _temperatures_above(axes)
-            if len(panels) > 1:
-                axes.legend(loc="best", fontsize=7.5)
-        if len(panels) == 1:
-            _finish(figure, grid[0], title)
-        elif title:
+            _temperatures_above(axes, sorted({float(t) for rungs in panel.rungs for t in rungs.temperatures_K}))
+            axes.legend(loc="upper left", bbox_to_anchor=(0.0, -0.2), fontsize=7.5, borderaxespad=0.0)
+        if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
     return figure
 
@@ -121,10 +119,10 @@ def _rungs(axes: Axes, rungs: Rungs, k: int) -> None:
         axes.fill_between(1000.0 / temperatures, low, high, color=colour, alpha=0.12, linewidth=0)
 
 
-def _temperatures_above(axes: Axes) -> None:
+def _temperatures_above(axes: Axes, temperatures_K: Sequence[float]) -> None:
     """A second axis that says which temperature is where."""
     above = axes.secondary_xaxis("top")
-    above.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{1000.0 / value:.0f} K" if value > 0 else ""))
+    above.set_xticks([1000.0 / t for t in temperatures_K], [f"{t:g} K" for t in temperatures_K])
     above.tick_params(labelsize=7.5, length=2)
     above.spines["top"].set_visible(False)
 

@@ -16,6 +16,8 @@ from simkit.workflows.diffusion.config import Evolution
 
 ALKALI = ("Li", "Na", "K", "Rb", "Cs")
 LOST = "not layered"
+OVERLAP_A = 1.2
+"""No two atoms of an oxide without hydrogen are so near: the potential lets them fall into one another."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class History:
 
     times_ps (f,) of the classified frames; fractions: share of galleries by kind (f,), `LOST` where a frame is no stack
     glides; left (f,) metals out of their layers, None without slabs; peroxides (f,) pairs of oxygens too close
-    shortest_OO_A over all frames looked at; radial: distributions of the second half; cells (f, 3, 3) A
+    shortest_OO_A over all frames looked at; overlaps: pairs of elements seen nearer than 1.2 A, and how near
+    radial: distributions of the second half; cells (f, 3, 3) A
     patterns (t, k) over pattern_times_ps (t,) and angles_deg (k,); average (k,): of the mean positions
     """
 
@@ -45,6 +48,7 @@ class History:
     left: np.ndarray | None
     peroxides: np.ndarray
     shortest_OO_A: float
+    overlaps: dict[str, float]
     radial: tuple[measure.Radial, ...]
     cells: Floats
     pattern_times_ps: Floats
@@ -54,11 +58,16 @@ class History:
 
 
 def history(config: Evolution, name: str, run: Trajectory) -> History:
-    """Follow the structure of a trajectory that holds every atom."""
-    chosen = np.unique(np.linspace(0, len(run) - 1, min(config.frames, len(run))).astype(int))
+    """Follow the structure of a trajectory that holds every atom.
+
+    The stacking is read from means over equal stretches of time, so that vibrations are no glides; distances and metals
+    from the frame in the middle of each.
+    """
+    parts = np.array_split(np.arange(len(run)), min(config.frames, len(run)))
+    chosen = np.array([part[len(part) // 2] for part in parts])
     frames = [run[int(k)] for k in chosen]
     times = run.time_fs[chosen] * 1e-3
-    read = [_galleries(frame) for frame in frames]
+    read = [_galleries(measure.mean_structure(run.structure, run.positions[p], run.cells[p])) for p in parts]
     peroxides, shortest = measure.close_pairs(frames)
     late = frames[len(frames) // 2 :]
     pattern_times, angles, patterns = _patterns(config, run)
@@ -70,6 +79,7 @@ def history(config: Evolution, name: str, run: Trajectory) -> History:
         left=left_layers(frames, config.left_A),
         peroxides=peroxides,
         shortest_OO_A=float(shortest.min(initial=np.inf)),
+        overlaps=_overlaps(frames),
         radial=tuple(_radial(late)),
         cells=run.cells[chosen],
         pattern_times_ps=pattern_times,
@@ -120,6 +130,14 @@ def left_layers(frames: Sequence[Structure], left_A: float) -> np.ndarray | None
         middle = np.array([np.median(moved[slab == j]) for j in range(slab.max() + 1)])
         out[k] = int((np.abs(moved - middle[slab]) > left_A).sum())
     return out
+
+
+def _overlaps(frames: Sequence[Structure]) -> dict[str, float]:
+    """Shortest distance of each pair of elements that came nearer than any bond of a cathode, hydrogen left out."""
+    symbols = sorted(set(frames[0].symbols) - {"H"})
+    pairs = [(a, b) for k, a in enumerate(symbols) for b in symbols[k:]]
+    nearest = {f"{a}-{b}": measure.close_pairs(frames, (a, b), OVERLAP_A)[1].min() for a, b in pairs}
+    return {name: float(distance) for name, distance in nearest.items() if np.isfinite(distance)}
 
 
 def _heights(structure: Structure) -> Floats:

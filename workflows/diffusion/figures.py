@@ -119,7 +119,7 @@ def density(found: Findings) -> object:
         for axis, side in ((2, "from above"), (1, "from the side")):
             vectors = np.delete(one.density.cell, axis, axis=0)
             panels.append(
-                plot.Slice(f"{source}, {one.temperature_K:g} K, {side}", _flat(vectors), one.density.along(axis))
+                plot.Slice(f"{source}\n{one.temperature_K:g} K, {side}", _flat(vectors), one.density.along(axis))
             )
     return plot.density_figure(panels)
 
@@ -139,7 +139,7 @@ def stacking(found: Findings) -> object:
             one.name,
             one.times_ps,
             one.fractions,
-            tuple((g.time_ps, f"{g.gallery}: {g.before} > {g.after}") for g in one.glides[:8]),
+            tuple((g.time_ps, f"{g.gallery}: {g.before} > {g.after}") for g in one.glides),
         )
         for one in found.histories[:MOST]
     ]

@@ -157,6 +157,7 @@ def _history(one: History) -> dict[str, Any]:
         "metals_out_of_layer_most": None if one.left is None else int(one.left.max()),
         "peroxide_pairs_most": int(one.peroxides.max()),
         "shortest_OO_A": number(one.shortest_OO_A),
+        "overlaps_A": one.overlaps,
         "coordination": {
             f"{a}-{b}": {"within_A": r.first_minimum_A, "mean": r.coordination(r.first_minimum_A)}
             for r in one.radial

@@ -54,6 +54,9 @@ def warnings(found: Findings) -> list[str]:
                 f"{one.name}: up to {one.peroxides.max()} pairs of oxygens nearer than 1.6 Å "
                 f"(shortest {one.shortest_OO_A:.2f} Å): oxygens bond to each other, the run left the cathode."
             )
+        if one.overlaps:
+            near = ", ".join(f"{pair} {distance:.2f} Å" for pair, distance in one.overlaps.items())
+            words.append(f"{one.name}: atoms fell into one another ({near}): do not trust this potential there.")
         if one.left is not None and one.left.max() > 0:
             words.append(f"{one.name}: up to {one.left.max()} metals left the middle of their slab.")
     return [*words, *found.run.notes, *found.missing]

@@ -20,6 +20,8 @@ AXES = ("xyz", "xy", "z")
 OTHER_JUMP_A = 2.9
 """Jump length where no sites are known: that between octahedral sites."""
 LAGS = 4
+SHORTEST_LAG_PS = 0.2
+"""Lags of the van Hove function: from a vibration to a quarter of the run."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +112,8 @@ def motions(config: Transport, bath: tuple[str, float], runs: Sequence[Trajector
         charges = tuple(_charge(carrier, tracks, axes, (jump, window)) for axes in AXES)
     except InputError as error:
         reason = f"{reason} {error}".strip()
-    lags = np.unique(np.geomspace(1, max(len(together) // 4, 2), LAGS).astype(int)) * together.interval_ps
+    shortest = min(max(round(SHORTEST_LAG_PS / together.interval_ps), 1), max(len(together) // 8, 1))
+    lags = np.unique(np.geomspace(shortest, max(len(together) // 4, 2), LAGS).astype(int)) * together.interval_ps
     edges = np.linspace(0.0, 8.0, 81)
     return Motions(
         source=bath[0],
