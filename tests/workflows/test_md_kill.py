@@ -15,7 +15,7 @@ from simkit.workflows import md
 
 MORSE = potential.morse(cutoff_A=4.5)
 CONFIG = md.Config(
-    temperatures_K=(300.0, 600.0), length_ps=4.0, timestep_fs=2.0, frame_fs=8.0, log_fs=4.0, save_ps=0.02,
+    temperatures_K=(300.0, 600.0), length_ps=0.8, timestep_fs=2.0, frame_fs=8.0, log_fs=4.0, save_ps=0.02,
     ensemble="npt",
 )  # fmt: skip
 STEPS_A_PART = 10

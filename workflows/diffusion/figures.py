@@ -22,7 +22,7 @@ def draw(found: Findings) -> dict[str, object]:
     figures: dict[str, object] = {"log": log(found)}
     if found.motions:
         figures |= {"msd": displacements(found), "van-hove": van_hove(found), "density": density(found)}
-    shown = [ladder for ladder in found.ladders if any(v is not None for v in ladder.values)]
+    shown = [ladder for ladder in found.ladders if any(v is not None and v.value > 0 for v in ladder.values)]
     if shown:
         figures["arrhenius"] = arrhenius(shown)
     if found.histories:
@@ -77,7 +77,8 @@ def arrhenius(shown: list[Ladder]) -> object:
 
 
 def _rungs(one: Ladder) -> plot.Rungs:
-    known = [(t, v) for t, v in zip(one.temperatures_K, one.values, strict=True) if v is not None]
+    rungs = zip(one.temperatures_K, one.values, strict=True)
+    known = [(t, v) for t, v in rungs if v is not None and v.value > 0]  # others have no logarithm
     label = one.source if one.quantity == "jumps" else f"{one.source}, {_ions(one)}"
     curve = None
     if one.fit is not None:
