@@ -62,17 +62,17 @@ def md_command(  # noqa: PLR0913 (one option each)
     set_: Assignments = None,
 ) -> None:
     """Molecular dynamics of structures at one or more temperatures: diffusion, stacking over time, report."""
-    loaded = potential.load(potential_name, device=device, dtype=dtype, trust=trust)
     if resume:
-        settings, structures = diffusion.stored(out)
         if files or set_ or temperature or length_ps or ensemble or replicas:
             raise InputError("--resume takes the run up as it was begun: give --out and the potential, nothing else.")
+        settings, structures = diffusion.stored(out)
     else:
         flags = [("temperatures_K", temperature), ("length_ps", length_ps), ("replicas", replicas)]
         words = [f"dynamics.{key}={value}" for key, value in flags if value]
         words += [f'dynamics.ensemble="{ensemble}"'] if ensemble else []
         settings = config.checked(diffusion.Config, config.with_overrides({}, [*words, *(set_ or [])]))
         structures = _read(files or [])
+    loaded = potential.load(potential_name, device=device, dtype=dtype, trust=trust)
     _run(settings, loaded, structures, out, resume)
 
 
@@ -85,6 +85,7 @@ def extend_command(
     trust: Trust = None,
 ) -> None:
     """Make a run longer: it goes on from its last state as if it had been asked for so much from the start."""
+    diffusion.stored(directory)  # a wrong folder is told before a model is read
     loaded = potential.load(potential_name, device=device, dtype=dtype, trust=trust)
     settings, structures = diffusion.lengthen(directory, length_ps)
     _run(settings, loaded, structures, directory, resume=True)
