@@ -11,7 +11,8 @@ from simkit.workflows.diffusion.ladder import Ladder
 from simkit.workflows.diffusion.transport import Motions
 
 WAYS = {"xyz": "all directions", "xy": "within the layers", "z": "across the layers"}
-FEWEST_GROUPS = 1
+POINTS = 4000
+"""Points of a trace that are drawn; the log itself has them all."""
 LOG = {"temperature_K": "temperature\n(K)", "potential_eV": "potential\n(eV/atom)", "volume_A3": "volume\n(Å³/atom)"}
 MOST = 6
 """Panels of one kind in one figure."""
@@ -40,8 +41,9 @@ def log(found: Findings) -> object:
         traces = []
         for name in run.names[: 2 * MOST]:
             share = 1.0 if column == "temperature_K" else 1.0 / len(run.system(name).structure)
-            values = run.column(name, "log", column) * share
-            traces.append(plot.LogTrace(name, run.column(name, "log", "time_ps"), values))
+            values, times = run.column(name, "log", column) * share, run.column(name, "log", "time_ps")
+            thin = slice(None, None, max(1, len(values) // POINTS))
+            traces.append(plot.LogTrace(name, times[thin], values[thin]))
         panels.append((LOG[column], traces))
     return plot.log_figure(panels)
 

@@ -10,6 +10,7 @@ import numpy as np
 from simkit import build, measure
 from simkit.arrays import Floats
 from simkit.errors import InputError
+from simkit.kernels.correlation import squares_at_all_lags
 from simkit.measure.error_bars import Estimate
 from simkit.structure import Structure
 from simkit.trajectory import Trajectory
@@ -104,6 +105,7 @@ def motions(config: Transport, bath: tuple[str, float], runs: Sequence[Trajector
     sites, reason = _sites(whole, config.ion, cell)
     jump = config.jump_length_A or (sites.apart_A if sites else OTHER_JUMP_A)
     together = _joined(tracks)
+    squares = squares_at_all_lags(together.positions).mean(axis=1)
     window = measure.FitWindow(blocks=config.blocks)
     entries, charges = (), ()
     try:
@@ -120,8 +122,8 @@ def motions(config: Transport, bath: tuple[str, float], runs: Sequence[Trajector
         temperature_K=bath[1],
         length_ps=together.length_ps,
         replicas=len(runs),
-        times_ps=measure.mean_squares(together)[0],
-        squares_A2={axes: measure.mean_squares(together, axes)[1] for axes in AXES},
+        times_ps=np.arange(len(together)) * together.interval_ps,
+        squares_A2={axes: squares[:, ["xyz".index(letter) for letter in axes]].sum(axis=1) for axes in AXES},
         entries=entries,
         charges=charges,
         hopping=None if sites is None else _hopping(config, together, sites, cell),
