@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from simkit import config, io, report
-from simkit.cli import campaigns, inspecting, potentials, shortcuts
+from simkit.cli import campaigns, dynamics, inspecting, potentials, shortcuts
 from simkit.cli import doctor as doctor_checks
 from simkit.cli.progress import watching
 from simkit.errors import InputError, Interrupted, SimkitError
@@ -37,6 +37,7 @@ app.add_typer(potentials.app, name="potentials")
 shortcuts.register(app)
 inspecting.register(app)
 campaigns.register(app)
+dynamics.register(app)
 
 Study = Annotated[
     Path, typer.Argument(help="Study file (see simkit init) or recipe of a stack (see simkit build --list).")
@@ -137,7 +138,7 @@ def main() -> None:
 def _interrupt(number: int, frame: object) -> None:
     again = "take the run up again with --resume"
     remedies = {
-        "run": again, "neb": again, "glide": again, "stress": again, "elastic": again, "md": again,
+        "run": again, "neb": again, "glide": again, "stress": again, "elastic": again, "md": again, "md-extend": again,
         "submit": "what was begun goes on with simkit resume",
         "potentials": "what was finished is kept: give the command again",
     }  # fmt: skip

@@ -12,12 +12,17 @@ from simkit.measure.coarse import (
     virial_grid,
 )
 from simkit.measure.conductivity import Carrier, Conductivity, collective_tracks, conductivity
+from simkit.measure.density import DensityMap, cube_text, density_map
+from simkit.measure.diffraction import Radiation, mean_structure, powder_pattern
 from simkit.measure.diffusion import (
+    DIFFUSIVE,
     Diffusivity,
     FitWindow,
     IonTracks,
     diffusivity,
+    even_frames,
     ion_tracks,
+    mean_cell,
     mean_squares,
     van_hove,
 )
@@ -58,6 +63,7 @@ from simkit.measure.network import (
     vacancy_network,
 )
 from simkit.measure.percolate import Percolation, crossing, percolation, percolation_by_label, percolation_within
+from simkit.measure.radial import Radial, close_pairs, coordination_numbers, radial_distribution
 from simkit.measure.site_jumps import (
     Jumps,
     SiteTable,
@@ -80,11 +86,13 @@ from simkit.measure.volumes import voronoi_volumes
 from simkit.measure.vti import box_grid, vti_text
 
 __all__ = [
+    "DIFFUSIVE",
     "Arrhenius",
     "Attempts",
     "BarrierFit",
     "Carrier",
     "Conductivity",
+    "DensityMap",
     "Diffusivity",
     "Elastic",
     "Estimate",
@@ -104,6 +112,8 @@ __all__ = [
     "Network",
     "Percolation",
     "PhaseShare",
+    "Radial",
+    "Radiation",
     "Reference",
     "RegionStress",
     "Site",
@@ -119,12 +129,16 @@ __all__ = [
     "averaged",
     "box_grid",
     "cartesian_rotations",
+    "close_pairs",
     "coarse_grain",
     "collective_tracks",
     "conductivity",
     "connect",
+    "coordination_numbers",
     "crossing",
+    "cube_text",
     "default_width_A",
+    "density_map",
     "deviator",
     "diffusivity",
     "directed",
@@ -132,6 +146,7 @@ __all__ = [
     "distance_bins",
     "distance_to_planes_A",
     "elastic_constants",
+    "even_frames",
     "fit_barrier",
     "frequencies_per_s",
     "gamma_profile",
@@ -146,17 +161,21 @@ __all__ = [
     "jumps",
     "kinetic_virials",
     "largest_rise",
+    "mean_cell",
     "mean_of_blocks",
     "mean_squares",
+    "mean_structure",
     "moduli",
     "part_of",
     "per_formula_unit_meV",
     "percolation",
     "percolation_by_label",
     "percolation_within",
+    "powder_pattern",
     "principal",
     "principal_axes",
     "profile_along_normal",
+    "radial_distribution",
     "ratio_of_blocks",
     "reference_of",
     "repeated",

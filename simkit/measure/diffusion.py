@@ -102,23 +102,50 @@ def ion_tracks(
 ) -> IonTracks:
     """Tracks of an element's ions, or of the atoms with given indices, relative to the mean of the host's atoms.
 
-    host: indices, by default every other atom; a thermostat lets the whole cell wander, which is no diffusion.
+    host: indices, by default every other atom, or all that was left out of the trajectory (`rest_centre`); a thermostat
+    lets the whole cell wander, which is no diffusion. Where the cell changes, fractional coordinates are taken and
+    laid into the mean cell (`mean_cell`): an ion that rests in a breathing cell does not diffuse.
     Frames before from_ps (equilibration) and an uneven last frame are left out.
     Raises InputError where no ion, no host or fewer than two frames are left, or frames are unevenly spaced.
     """
     chosen = _indices(trajectory, ions)
-    rest = np.setdiff1d(np.arange(len(trajectory.structure)), chosen) if host is None else np.asarray(host, np.int64)
-    if len(chosen) == 0 or len(rest) == 0:
-        raise InputError(f"{len(chosen)} ions and {len(rest)} host atoms; at least one of each is needed.")
+    frames = even_frames(trajectory, from_ps)
+    drift = _host_centre(trajectory, chosen, host)[frames][:, None]
+    positions = trajectory.positions[frames][:, chosen] - drift
+    cells = trajectory.cells[frames]
+    if np.any(cells != cells[0]):
+        positions = positions @ np.linalg.inv(cells) @ mean_cell(trajectory, from_ps)
+    time = trajectory.time_fs[frames]
+    return IonTracks(positions, float(time[-1] - time[0]) / (len(time) - 1) / 1000.0)
+
+
+def even_frames(trajectory: Trajectory, from_ps: float = 0.0) -> np.ndarray:
+    """Frames from from_ps on, without an uneven last one. Raises InputError unless two are left, evenly spaced."""
     frames = np.flatnonzero(trajectory.time_fs >= from_ps * 1000.0)
     if len(frames) > 2 and not _even(trajectory.time_fs[frames]):
         frames = frames[:-1]
-    time = trajectory.time_fs[frames]
-    if len(frames) < 2 or not _even(time):
+    if len(frames) < 2 or not _even(trajectory.time_fs[frames]):
         raise InputError(f"{len(frames)} frames from {from_ps} ps on; wanted at least two, evenly spaced in time.")
-    positions = trajectory.positions[frames]
-    drift = positions[:, rest].mean(axis=1, keepdims=True)
-    return IonTracks(positions[:, chosen] - drift, float(time[-1] - time[0]) / (len(time) - 1) / 1000.0)
+    return frames
+
+
+def mean_cell(trajectory: Trajectory, from_ps: float = 0.0) -> Floats:
+    """(3, 3) A mean of the cell over the frames of `ion_tracks`."""
+    cells = trajectory.cells[even_frames(trajectory, from_ps)]
+    return cells[0] if np.all(cells == cells[0]) else cells.mean(axis=0)
+
+
+def _host_centre(trajectory: Trajectory, chosen: np.ndarray, host: ArrayLike | None) -> Floats:
+    """(f, 3) A mean position of the host."""
+    if host is None and trajectory.rest_centre is not None:
+        rest, centre = np.arange(1), trajectory.rest_centre
+    else:
+        everyone = np.arange(len(trajectory.structure))
+        rest = np.setdiff1d(everyone, chosen) if host is None else np.asarray(host, np.int64)
+        centre = trajectory.positions[:, rest].mean(axis=1) if len(rest) else np.zeros((len(trajectory), 3))
+    if len(chosen) == 0 or len(rest) == 0:
+        raise InputError(f"{len(chosen)} ions and {len(rest)} host atoms; at least one of each is needed.")
+    return centre
 
 
 def mean_squares(tracks: IonTracks, axes: str = "xyz") -> tuple[Floats, Floats]:

@@ -37,7 +37,7 @@ class HopDot:
 
 
 @dataclass(frozen=True, eq=False)
-class Arrhenius:
+class KineticCurve:
     """Diffusion against temperature: points with errors (None: exact, drawn as a line)."""
 
     label: str
@@ -151,7 +151,7 @@ def profiles_figure(panels: Sequence[tuple[str, Sequence[BarrierCurve]]], title:
     return figure
 
 
-def arrhenius_figure(curves: Sequence[Arrhenius], title: str = "") -> Figure:
+def kinetic_figure(curves: Sequence[KineticCurve], title: str = "") -> Figure:
     """Diffusion coefficients on a log scale against 1000/T; sampled ones with two standard errors, exact ones as lines.
 
     Values that do not stand two errors above zero are left out. Raises InputError where none is left.

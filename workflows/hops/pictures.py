@@ -35,7 +35,7 @@ def draw(cells: Mapping[str, Structure], hops: Sequence[HopResult], nets: Sequen
             figures[f"network-{file_name(net.cell.label)}-{net.cell.mechanism}"] = network(cells[net.cell.label], net)
     curves = diffusion(nets)
     if any((curve.values_cm2_per_s > 0).any() for curve in curves):
-        figures["diffusion"] = plot.arrhenius_figure(curves)
+        figures["diffusion"] = plot.kinetic_figure(curves)
     return figures
 
 
@@ -109,7 +109,7 @@ def network(cell: Structure, net: Through) -> object:
     return plot.network_figure(picture, f"{net.cell.label}, {net.cell.mechanism}")
 
 
-def diffusion(nets: Sequence[Through]) -> list[plot.Arrhenius]:
+def diffusion(nets: Sequence[Through]) -> list[plot.KineticCurve]:
     """Mean of the in-plane diffusion over temperature: exact lone walks as lines, sampled tracers as points."""
     curves = []
     for net in nets:
@@ -119,11 +119,11 @@ def diffusion(nets: Sequence[Through]) -> list[plot.Arrhenius]:
     return curves
 
 
-def _curves(place: str, flow: Flow) -> list[plot.Arrhenius]:
+def _curves(place: str, flow: Flow) -> list[plot.KineticCurve]:
     temperatures = np.array([run.temperature_K for run in flow.runs])
     sampled = [run.sampled for run in flow.runs]
     if any(run is None for run in sampled):
         return []
     values = np.array([np.trace(run.tracer_cm2_per_s[:2, :2]) / 2 for run in sampled if run is not None])
     errors = np.array([np.trace(run.tracer_error_cm2_per_s[:2, :2]) / 2 for run in sampled if run is not None])
-    return [plot.Arrhenius(place, temperatures, values, errors)]
+    return [plot.KineticCurve(place, temperatures, values, errors)]

@@ -262,3 +262,41 @@ def test_rates_of_a_hopping_process_are_those_put_in():
     np.testing.assert_allclose(residence_ps(found)[:2], [5.0, 2.0], rtol=0.1)
     total = jump_rate(found)
     assert total.lower < 2 / 7 < total.upper  # one jump each way per 5 + 2 ps
+
+
+def breathing(ions_move):
+    """A trajectory in a cell that breathes and shears: two ions, one of which may walk, and two host atoms."""
+    rng = np.random.default_rng(3)
+    frames = 50
+    fractional = np.repeat([[[0.1, 0.2, 0.3], [2.6, -1.5, 0.4], [0.0, 0, 0], [0.5, 0.5, 0.5]]], frames, axis=0)
+    fractional[:, 1, 0] += ions_move * 0.1 * np.arange(frames)
+    cells = np.eye(3) * 8.0 + 0.1 * np.tril(rng.normal(size=(frames, 3, 3)))
+    positions = fractional @ cells
+    s = Structure([11, 11, 27, 8], positions[0], cells[0])
+    none = np.zeros((frames, 4, 3))
+    words = {"time_fs": np.arange(frames) * 100.0, "energy": np.zeros(frames), "stress": np.zeros((frames, 3, 3))}
+    return Trajectory(
+        s, positions=positions, cells=cells, velocities_A_per_fs=none, forces=none, freedoms=9, status=FINISHED,
+        steps=49, evaluations=50, **words,
+    )  # fmt: skip
+
+
+def test_ions_at_rest_in_a_breathing_cell_do_not_move():
+    tracks = ion_tracks(breathing(False), "Na")
+    np.testing.assert_allclose(tracks.positions, tracks.positions[:1].repeat(50, axis=0), atol=1e-12)
+    t = breathing(True)
+    moved = ion_tracks(t, "Na").positions
+    steps = np.diff(moved, axis=0)
+    np.testing.assert_allclose(steps[:, 1], np.tile(0.1 * t.cells.mean(axis=0)[0], (49, 1)), atol=1e-12)
+
+
+def test_tracks_of_stored_ions_alone_are_those_of_the_whole():
+    t = breathing(True)
+    host = t.positions[:, 2:].mean(axis=1)
+    alone = Trajectory(
+        t.structure.take([0, 1]), t.time_fs, t.positions[:, :2], t.cells, None, t.energy, None, t.stress, 9, FINISHED,
+        49, 50, rest_centre=host,
+    )  # fmt: skip
+    np.testing.assert_allclose(ion_tracks(alone, "Na").positions, ion_tracks(t, "Na").positions, atol=1e-12)
+    with pytest.raises(InputError, match="velocities of this trajectory were not stored"):
+        _ = alone.temperature_K

@@ -43,7 +43,7 @@ def test_profiles_have_a_panel_for_each_kind():
 
 def test_values_that_do_not_stand_above_their_error_are_left_out():
     t = np.array([300.0, 600.0])
-    figure = plot.arrhenius_figure([plot.Arrhenius("a", t, np.array([1e-12, 1e-8]), np.array([9e-13, 1e-10]))])
+    figure = plot.kinetic_figure([plot.KineticCurve("a", t, np.array([1e-12, 1e-8]), np.array([9e-13, 1e-10]))])
     assert len(figure.axes[0].containers[0].lines[0].get_xdata()) == 1
 
 
