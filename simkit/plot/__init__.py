@@ -1,5 +1,6 @@
 """Figures from results, as matplotlib Figures and as bytes; nothing is computed here."""
 
+from simkit.plot.campaigns import Panel, Series, campaign_figure
 from simkit.plot.curves import (
     BarGroup,
     BarrierCurve,
@@ -29,11 +30,14 @@ __all__ = [
     "Goal",
     "LineCurve",
     "Names",
+    "Panel",
     "Relaxation",
     "Scatter",
+    "Series",
     "StressPanel",
     "bar_figure",
     "barrier_figure",
+    "campaign_figure",
     "convergence_figure",
     "dot_figure",
     "field_map_figure",
