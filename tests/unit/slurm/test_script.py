@@ -67,7 +67,7 @@ def test_a_driver_of_its_own_asks_for_no_gpu():
     assert "#SBATCH --partition=long\n" in found
     assert "#SBATCH --cpus-per-task=1\n" in found
     assert "#SBATCH --time=7-00:00:00\n" in found
-    assert "gres" not in found
+    assert "--gres" not in found
     assert "#SBATCH --nodes=1\n" in found
 
 
