@@ -6,6 +6,8 @@ task (wall time, starting the workers left out) and CPU ms per task of this proc
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 import tempfile
 import time
@@ -57,5 +59,8 @@ def _drive(folder: Path, engine: Any, keys: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    worst = max(measured(kind) for kind in (sys.argv[1:] or ["inline", "local"]))
+    here = Path(__file__)
+    os.environ["PYTHONPATH"] = str(here.parent)  # workers import `nothing` by the name of this file
+    module = importlib.import_module(here.stem)
+    worst = max(module.measured(kind) for kind in (sys.argv[1:] or ["inline", "local"]))
     sys.exit(0 if worst < BOUND_MS else 1)

@@ -112,8 +112,8 @@ def _figures(
     root: Path, resolved: Plan, keys: Sequence[str], shown: Sequence[Quantity], found: tuple[Mapping, Mapping]
 ) -> list[dict[str, str]]:
     """One figure per numeric key that varies; points in the colour of the next key."""
-    made = []
-    for key in keys:
+    made: list[dict[str, str]] = []
+    for key in keys if shown else ():
         numbers = {m.changes.get(key) for m in resolved.members.values()}
         if key == "seed" or len(numbers) < 2 or not all(_is_number(value) for value in numbers):
             continue
