@@ -28,8 +28,9 @@ from simkit.errors import InputError
 
 LOCAL, ALLOCATION, BLOCKS = "local", "allocation", "blocks"
 HEARTBEAT_S = 5
-SILENCE_S = 30
-"""Without a heartbeat before a manager is lost: six of them were missed."""
+SILENCE_S = 20
+"""Without a heartbeat before the other side is taken for dead: four of them were missed. So long a block outlives its
+driver."""
 SPARE = 2
 """Units given to the engine beyond one per worker, so that none waits for the driver: as many again."""
 
@@ -112,7 +113,7 @@ def _config(setup: Setup) -> parsl.Config:
     strategy = "htex_auto_scale" if setup.kind == BLOCKS else "none"
     folder = str(setup.folder / "parsl")
     return parsl.Config(
-        [executor], retries=0, run_dir=folder, strategy=strategy, initialize_logging=True, usage_tracking=0
+        [executor], retries=0, run_dir=folder, strategy=strategy, initialize_logging=False, usage_tracking=0
     )
 
 

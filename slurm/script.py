@@ -10,6 +10,8 @@ from simkit.slurm.site import Site
 
 MOST_CRASHES = 3
 MOST_SUCCESSORS = 200
+MOST_IDLE = 3
+"""Jobs in a row that ran out of time without a value, checkpoint or result."""
 TAKEN_WAIT_S = 90
 """After tasks were told to stop, and nobody told the script: SLURM takes a preempted job within its grace time."""
 
@@ -85,8 +87,8 @@ def _environment(site: Site) -> list[str]:
 def _body(job: Job, site: Site) -> str:
     engine = "blocks" if site.max_jobs > 1 else "allocation"
     root, simkit = shlex.quote(job.root), shlex.quote(job.simkit)
-    return BODY.format(root=root, simkit=simkit, engine=engine, crashes=MOST_CRASHES, successors=MOST_SUCCESSORS,
-                       wait=TAKEN_WAIT_S)  # fmt: skip
+    limits = {"crashes": MOST_CRASHES, "successors": MOST_SUCCESSORS, "idle": MOST_IDLE, "wait": TAKEN_WAIT_S}
+    return BODY.format(root=root, simkit=simkit, engine=engine, **limits)
 
 
 BODY = """\
@@ -95,6 +97,9 @@ driver=
 reason=   # why this job must end: limit (USR1, the time is nearly up) or taken (TERM: preempted, or cancelled)
 say() {{ echo "$(date '+%F %T') job $SLURM_JOB_ID restart ${{SLURM_RESTART_COUNT:-0}}: $*"; }}
 finished() {{ find "$root/tasks" -name result.json | wc -l; }}
+begun="$root/runs/$SLURM_JOB_ID.begun"; touch "$begun"
+saved=(-name '*.ckpt' -o -name '*.npz' -o -name result.json)
+progress() {{ find "$root/tasks" -newer "$begun" '(' "${{saved[@]}}" ')' -print -quit; }}
 trap 'reason=${{reason:-limit}}; kill -USR1 "$driver" 2>/dev/null' USR1
 trap 'reason=taken; kill -TERM "$driver" 2>/dev/null' TERM
 echo "$SLURM_JOB_ID" >> "$root/runs/jobs"
@@ -122,14 +127,17 @@ while true; do
   if [ "$(finished)" -gt "$before" ]; then crashes=0; else crashes=$((crashes + 1)); fi
   if [ "$crashes" -ge {crashes} ]; then say "the driver died {crashes} times without a task done in between"; break; fi
 done
-if [ "$reason" = limit ] && [ "$code" != 0 ] && [ "$code" != 1 ] && [ "$code" != 2 ] && [ "$code" != 74 ]; then
-  successor=$((${{SIMKIT_SUCCESSOR:-0}} + 1))
-  if [ "$successor" -le {successors} ]; then
-    export SIMKIT_SUCCESSOR=$successor
-    say "successor $(sbatch --parsable --dependency=afterany:"$SLURM_JOB_ID" "$root/runs/job.sh")"
+if [ "$reason" = limit ] && [ "$code" -gt 2 ] && [ "$code" != 74 ]; then
+  export SIMKIT_SUCCESSOR=$((${{SIMKIT_SUCCESSOR:-0}} + 1))
+  if [ -n "$(progress)" ]; then export SIMKIT_IDLE=0; else export SIMKIT_IDLE=$((${{SIMKIT_IDLE:-0}} + 1)); fi
+  if [ "$SIMKIT_IDLE" -ge {idle} ]; then
+    say "{idle} jobs in a row saved nothing: give a longer --time, then simkit submit again"
+  elif [ "$SIMKIT_SUCCESSOR" -gt {successors} ]; then
+    say "{successors} jobs in a row did not finish it; look at the logs, then: simkit resume"
   else
-    say "{successors} jobs one after the other did not finish it; look at the log, then: simkit resume"
+    say "successor $(sbatch --parsable --dependency=afterany:"$SLURM_JOB_ID" "$root/runs/job.sh")"
   fi
 fi
+rm -f "$begun"
 exit "$code"
 """

@@ -66,7 +66,7 @@ class Site(Section):
 CHECKS = {
     "partition": words.names, "account": words.name, "qos": words.name, "constraint": words.features,
     "gpu_type": words.name, "time": words.clock, "driver_partition": words.names, "driver_time": words.clock,
-    "activate": words.path, "scratch": words.path, "address": words.value,
+    "activate": words.path, "scratch": words.path, "address": words.name,
 }  # fmt: skip
 COUNTS = {
     "gpus": (0, 64), "workers": (1, 1024), "cpus_per_worker": (1, 1024), "memory_GB": (0, 1 << 20),

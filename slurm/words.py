@@ -9,7 +9,7 @@ from simkit.errors import InputError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}")
 NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+,-]{0,255}")
-FEATURES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,&|*()\[\]:-]{0,255}")
+FEATURES = re.compile(r"[A-Za-z0-9(\[][A-Za-z0-9_.,&|*()\[\]:-]{0,255}")
 MODULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+/-]{0,127}")
 PATH = re.compile(r"/[A-Za-z0-9_.@+=,/-]{0,1023}")
 CLOCK = re.compile(r"(\d{1,3}-)?\d{1,2}:\d{2}:\d{2}")

@@ -1,5 +1,6 @@
 """Figures from results, as matplotlib Figures and as bytes; nothing is computed here."""
 
+from simkit.plot.campaigns import Panel, Series, campaign_figure
 from simkit.plot.curves import (
     BarGroup,
     BarrierCurve,
@@ -60,6 +61,7 @@ __all__ = [
     "LogTrace",
     "Names",
     "NetworkPicture",
+    "Panel",
     "PanelNote",
     "Patterns",
     "Relaxation",
@@ -67,6 +69,7 @@ __all__ = [
     "RungPanel",
     "Rungs",
     "Scatter",
+    "Series",
     "Slice",
     "Stacking",
     "StressPanel",
@@ -76,6 +79,7 @@ __all__ = [
     "bar_figure",
     "barrier_figure",
     "barrier_histogram",
+    "campaign_figure",
     "convergence_figure",
     "density_figure",
     "displacement_figure",

@@ -70,4 +70,5 @@ def fingerprint(root: Path) -> dict[str, str]:
 
 def events(root: Path) -> list[dict]:
     """Every line of every attempts.jsonl."""
-    return [json.loads(line) for path in (root / "tasks").rglob("attempts.jsonl") for line in path.open()]
+    texts = [path.read_text() for path in (root / "tasks").rglob("attempts.jsonl")]
+    return [json.loads(line) for text in texts for line in text.splitlines(keepends=True) if line.endswith("\n")]

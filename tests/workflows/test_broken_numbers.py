@@ -35,7 +35,7 @@ def settings(**changes):
     return config.checked(study.Config, {**tomllib.loads(TINY), **changes})
 
 
-@pytest.mark.parametrize(("calls", "kept"), [(3, []), (20, ["phases.npz"])])
+@pytest.mark.parametrize(("calls", "kept"), [(3, []), (20, ["phase-P2.npz"])])
 def test_numbers_that_are_not_finite_stop_the_run_and_keep_the_rest(calls, kept, tmp_path):
     with pytest.raises(Stopped, match="not a finite number"):
         study.run(settings(), tmp_path / "run", model=BreaksAfter(calls))

@@ -6,6 +6,7 @@ import errno
 import functools
 import os
 import platform
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -236,8 +237,13 @@ def _step(job: _Job, item: Item, settings: study.Config, model: potential.Counte
 
 
 def _reported(job: _Job, item: Item, settings: study.Config) -> Any:
-    """The study run as `simkit run` runs it, with everything read back from the store."""
+    """The study run as `simkit run` runs it, with everything read back from the store.
+
+    A folder under studies/ holds nothing else: what an earlier or killed report left there is made anew.
+    """
     folder = Path(item.folder)
+    if folder != job.root:
+        shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     loaded = _model(settings.potential, settings.device, settings.dtype)
     saver = Saver(job.store, item.key, job.stopping)
