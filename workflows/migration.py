@@ -109,7 +109,8 @@ def _states(
     wanted = states_of(cells, chosen)
     if not joins(config) or "vacancy" not in config.mechanisms:
         return wanted
-    sites = {label: network.vacancy_sites(config, cell, models.get(label)) for label, cell in cells.items()}
+    labels = dict.fromkeys(item.label for item in chosen)
+    sites = {label: network.vacancy_sites(config, cells[label], models.get(label)) for label in labels}
     return wanted | vacancies_of(cells, sites, wanted)
 
 

@@ -29,6 +29,7 @@ from simkit.build.heights import Heights, default_heights, harvest
 from simkit.build.hop import (
     Ends,
     HopRequest,
+    NoHopThere,
     Places,
     State,
     arranged,
@@ -130,6 +131,7 @@ __all__ = [
     "Model",
     "Move",
     "Moves",
+    "NoHopThere",
     "Offset",
     "Part",
     "ParticleSettings",

@@ -5,7 +5,7 @@ import pytest
 from ase_bands import barrier_by_ase
 from ionic import ionic
 
-from simkit import build, measure, potential
+from simkit import build, measure, potential, solve
 from simkit.errors import InputError
 from simkit.workflows import migration, relax
 from simkit.workflows.common import Hooks
@@ -200,3 +200,24 @@ def test_a_band_that_runs_out_of_steps_keeps_its_best_images(o3):
 def test_requests_that_cannot_be_met_are_one_clear_message(o3, words, message):
     with pytest.raises(InputError, match=message):
         migration.run(config(**words), ionic(), o3)
+
+
+def test_a_cell_repeated_twice_has_the_same_barrier(o3):
+    """The ions of this potential feel one another to 6 A, vacancies stand 9 A apart: doubling that changes little."""
+    cells = {"once": o3, "twice": o3.repeated(2, 1, 1)}
+    once, twice = migration.run(config(number=1, fmax_eV_per_A=0.02), ionic(), cells).hops
+    assert twice.path.barrier_eV == pytest.approx(once.path.barrier_eV, abs=SAME_EV)
+
+
+def test_tops_are_saddles_of_first_order_with_a_frequency_of_lattice_vibrations(o3):
+    """The straight way between two octahedra is a ridge here, between paths over either tetrahedron."""
+    settings = config(kinetics={"attempts": "harmonic", "temperatures_K": [600.0], "replicas": 2})
+    result = migration.run(settings, ionic(), {"O3": o3})
+    (hop,) = result.hops
+    found = result.attempts[hop.name]
+    assert (found.negative_start, found.negative_top, found.negative_end) == (0, 1, 0)
+    assert 1e12 < found.mean_per_s < 3e13
+    (net,) = migration.networks(settings, {"O3": o3}, result)
+    np.testing.assert_allclose(net.cell.network.attempts_per_s, found.mean_per_s)
+    ridge = solve.find_path(hop.ends[0].structure, hop.ends[1].structure, ionic(), images=3)
+    assert hop.path.barrier_eV < ridge.barrier_eV - 0.01

@@ -13,14 +13,23 @@ from simkit.workflows.structures import Built
 
 
 def choose(config: Hopping, structures: Mapping[str, Structure], models: Mapping[str, Built]) -> list[Chosen]:
-    """The hops to run in every cell. Raises InputError, naming the cell, where it has none."""
+    """The hops to run in every cell. Raises InputError, naming the cell, where it has none.
+
+    A cell without a hop in the region asked for is left out, as long as another one has some.
+    """
     chosen: list[Chosen] = []
+    elsewhere: list[str] = []
     for label, structure in structures.items():
         try:
             found = list_hops(config, structure, models.get(label))
+        except build.NoHopThere as error:
+            elsewhere.append(f"{label}: {error}")
+            continue
         except InputError as error:
             raise InputError(f"{label}: {error}" if len(structures) > 1 else str(error)) from error
         chosen += _named(config, label, structure, found)
+    if not chosen and elsewhere:
+        raise InputError("\n".join(elsewhere))
     if not chosen:
         raise InputError(
             f"no hop of {config.ion} up to {config.cutoff_A} A was found; raise cutoff_A, or check the structure."

@@ -4,7 +4,7 @@ from simkit.build.hop.alike import site_classes
 from simkit.build.hop.ends import endpoints, through
 from simkit.build.hop.find import find_hops
 from simkit.build.hop.places import Places, places_of
-from simkit.build.hop.record import CUTOFF_A, MECHANISMS, Hop, HopRequest
+from simkit.build.hop.record import CUTOFF_A, MECHANISMS, Hop, HopRequest, NoHopThere
 from simkit.build.hop.states import Ends, State, arranged, ends_of, joined
 from simkit.build.hop.voids import voids
 from simkit.build.hop.ways import interface_beside
@@ -15,6 +15,7 @@ __all__ = [
     "Ends",
     "Hop",
     "HopRequest",
+    "NoHopThere",
     "Places",
     "State",
     "arranged",

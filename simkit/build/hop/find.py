@@ -11,7 +11,7 @@ from simkit.build.assemble import Model
 from simkit.build.composite import Composite
 from simkit.build.hop.alike import classes, representatives
 from simkit.build.hop.places import Places, places_of
-from simkit.build.hop.record import Hop, HopRequest
+from simkit.build.hop.record import Hop, HopRequest, NoHopThere
 from simkit.build.hop.ways import field, raw_hops, with_interface
 from simkit.errors import InputError
 from simkit.structure import Structure
@@ -45,7 +45,7 @@ def find_hops(
         hop for hop in with_interface(classes(structure, hops, request), places) if _inside(structure, hop, request)
     ]
     if not hops:
-        raise InputError(
+        raise NoHopThere(
             f"none of the hops lies in the region asked for; there are phases {sorted(set(places.phase.tolist()))} and "
             f"galleries {sorted(set(places.gallery.tolist()))}, and heights repeat with the cell."
         )

@@ -13,6 +13,10 @@ FINDERS = ("auto", "voronoi")
 ALIKE = ("auto", "symmetry", "surroundings")
 
 
+class NoHopThere(InputError):
+    """The cell has hops, but none in the region asked for."""
+
+
 @dataclass(frozen=True)
 class Hop:
     """One hop of an ion.
