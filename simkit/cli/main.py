@@ -126,6 +126,6 @@ def main() -> None:
 
 
 def _interrupt(number: int, frame: object) -> None:
-    running = sys.argv[1:2] == ["run"]
-    remedy = "take the run up again with --resume" if running else "nothing is kept of it: give the command again"
+    kept = sys.argv[1:2] in (["run"], ["glide"], ["stress"], ["elastic"])
+    remedy = "take the run up again with --resume" if kept else "nothing is kept of it: give the command again"
     raise Interrupted(f"stopped by {signal.Signals(number).name}; {remedy}.")
