@@ -16,10 +16,11 @@ from simkit.measure.gamma import GlidePlane, per_formula_unit_meV
 from simkit.units import EV_PER_A2_IN_J_PER_M2, EV_PER_A3_IN_GPA
 
 PATH_POINTS = 41
-_ROUNDS = 1500
+_FIRST_ROUNDS = 150
+_ROUNDS = 1000
 _STEP_A = 0.02
 _BOW = 0.15
-_STILL_A = 1e-6
+_STILL_A = 2e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +74,12 @@ class GammaSurface:
             short = aliases[length < length.min() + 1e-6]
             waves += list(short)
             parts += [amplitudes[k] / len(short)] * len(short)
-        heard = np.abs(parts) > 1e-12 * max(float(np.abs(parts).max()), 1e-300)
-        return np.array(waves, dtype=np.float64)[heard], np.array(parts)[heard]
+        kept, strong = np.array(waves, dtype=np.float64), np.array(parts)
+        # the values are real: a wave and its opposite are one cosine, of twice the amplitude
+        first = (kept[:, 0] > 0) | ((kept[:, 0] == 0) & (kept[:, 1] >= 0))
+        heard = first & (np.abs(strong) > 1e-12 * max(float(np.abs(strong).max()), 1e-300))
+        double = np.where(np.any(kept != 0, axis=1), 2.0, 1.0)
+        return kept[heard], (double * strong)[heard]
 
     def at(self, fractions: ArrayLike) -> Floats:
         """(...,) J/m2 at fractions (..., 2) of the lattice vectors."""
@@ -116,14 +121,16 @@ class GammaSurface:
             raise InputError("the two ends of the path are one translation; name two.")
         straight = np.linspace(a, b, points) @ self.lattice
         aside = np.cross([0.0, 0.0, 1.0], straight[-1] - straight[0]) * np.sin(np.linspace(0, np.pi, points))[:, None]
-        found = [self._lowered(straight + bow * aside) for bow in (0.0, _BOW, -_BOW)]
-        return min(found, key=lambda path: (round(path.unstable_J_per_m2, 4), path.length_A))
+        inverse = np.linalg.pinv(self.lattice)
+        tried = [self._lowered(straight + bow * aside, _FIRST_ROUNDS) for bow in (0.0, _BOW, -_BOW)]
+        tops = [round(float(self.at(path @ inverse).max()), 4) for path in tried]
+        return self._described(self._lowered(tried[int(np.argmin(tops))], _ROUNDS), inverse)
 
-    def _lowered(self, path: Floats) -> LowPath:
-        """The path that a string (k, 3) A relaxes to."""
+    def _lowered(self, path: Floats, rounds: int) -> Floats:
+        """(k, 3) A that a string relaxes to in so many rounds at most."""
         inverse = np.linalg.pinv(self.lattice)
         rate = _STEP_A / max(float(np.abs(self.slope(path @ inverse)).max()), 1e-12)
-        for _ in range(_ROUNDS):
+        for _ in range(rounds):
             push = -self.slope(path[1:-1] @ inverse)
             along = path[2:] - path[:-2]
             along /= np.linalg.norm(along, axis=1, keepdims=True)
@@ -135,7 +142,7 @@ class GammaSurface:
             path = moved
             if change < _STILL_A:
                 break
-        return self._described(path, inverse)
+        return path
 
     def _described(self, path: Floats, inverse: Floats) -> LowPath:
         length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
