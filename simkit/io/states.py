@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,19 @@ def save_state(folder: Path, value: Any, key: str) -> None:
     """Write the newest state atomically; the one before it is kept. At every moment one of the two is whole."""
     newest, before = folder / NEWEST, folder / BEFORE
     if newest.exists():
-        link = folder / f".{BEFORE}.tmp"
-        link.unlink(missing_ok=True)
-        os.link(newest, link)
-        os.replace(link, before)
+        _keep(newest, before)
     checkpoint.save(newest, value, key)
+
+
+def _keep(newest: Path, before: Path) -> None:
+    """`newest` under the name `before` as well: a hard link, or a copy where the file system knows none."""
+    link = newest.with_name(f".{BEFORE}.tmp")
+    link.unlink(missing_ok=True)
+    try:
+        os.link(newest, link)
+    except OSError:
+        shutil.copyfile(newest, link)
+    os.replace(link, before)
 
 
 def load_state(folder: Path, key: str, types: Iterable[type] = ()) -> tuple[Any | None, list[str]]:

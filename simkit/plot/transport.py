@@ -13,6 +13,8 @@ from simkit.arrays import Floats
 from simkit.plot.style import CYCLE, PAGE_WIDTH_IN, blank_figure, house_style, need
 
 MARKERS = "osD^vPX*"
+LEAST_A2 = 1e-6
+"""Displacements below this are rounding and not drawn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +70,7 @@ def displacement_figure(panels: Sequence[tuple[str, Sequence[Displacements]]], t
             for k, curve in enumerate(curves):
                 _displacements(axes, curve, CYCLE[k % len(CYCLE)])
             axes.set(title=name, xlabel="lag (ps)")
-            if any(np.any(curve.squares_A2 > 0) for curve in curves):
+            if any(np.any(curve.squares_A2 > LEAST_A2) for curve in curves):
                 axes.set(xscale="log", yscale="log")
         grid[0].set_ylabel("mean squared displacement (Å$^2$)")
         for k, curve in enumerate(panels[0][1]):
@@ -79,7 +81,7 @@ def displacement_figure(panels: Sequence[tuple[str, Sequence[Displacements]]], t
 
 
 def _displacements(axes: Axes, curve: Displacements, colour: str) -> None:
-    shown = (curve.times_ps > 0) & (curve.squares_A2 > 0)
+    shown = (curve.times_ps > 0) & (curve.squares_A2 > LEAST_A2)
     # the last lags have few origins: they are noise, and say so by their paleness
     sure = shown & (curve.times_ps <= 0.5 * curve.times_ps.max())
     axes.plot(curve.times_ps[shown], curve.squares_A2[shown], color=colour, alpha=0.3, linewidth=1.0)

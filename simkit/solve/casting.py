@@ -133,7 +133,7 @@ def _integrator(ensemble: str, settings: MdSettings) -> Integrator:
 
 
 def _start(structures: Sequence[Structure], bodies: Bodies, settings: MdSettings) -> Floats:
-    """(n, 3) velocities in internal units: those given, or drawn ones."""
+    """(n, 3) velocities in internal units: those given, without what the constraints forbid, or drawn ones."""
     given = settings.velocities_A_per_fs
     if given is None:
         return bodies.drawn()
@@ -143,4 +143,4 @@ def _start(structures: Sequence[Structure], bodies: Bodies, settings: MdSettings
         frozen(v, np.float64, (len(s), 3), f"velocities_A_per_fs[{i}]")
         for i, (v, s) in enumerate(zip(given, structures, strict=True))
     ]
-    return np.where(bodies.mobile[:, None], np.concatenate(rows) / FEMTOSECOND, 0.0)
+    return bodies.resting(np.where(bodies.mobile[:, None], np.concatenate(rows) / FEMTOSECOND, 0.0))

@@ -47,7 +47,7 @@ class MdSettings:
     every               steps between two frames
     hold_centre         centres of mass stay at rest, and 3n - 3 degrees of freedom are counted; False for atoms in an
                         external field (3n). A system with fixed atoms or groups at rest has nothing else to hold
-    velocities_A_per_fs (n, 3) per structure to start from, used as they are; None draws them
+    velocities_A_per_fs (n, 3) per structure to start from, without what the constraints forbid; None draws them
     limits              when a replica has broken down
     pressure_GPa        of "npt": a number or a `Ramp`; one, or one per structure; compression positive
     cell                of "npt", what may change: "isotropic", "layered" (plane as a whole, and normal), "anisotropic"

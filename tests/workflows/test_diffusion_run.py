@@ -81,6 +81,11 @@ def test_prescribed_hops_come_out_as_numbers():
     # with three temperatures and their scatter the interval is that of one freedom, 12.7 standard errors
     assert fit.fit.activation_eV.lower < activation < fit.fit.activation_eV.upper
     assert fit.fit.activation_eV.value == pytest.approx(activation, abs=0.05)
+    (charge,) = [x for x in ladders(found) if (x.quantity, x.axes) == ("sigma T", "xy")]
+    (all_,) = [x for x in ladders(found) if (x.quantity, x.group, x.axes) == ("D", "all", "xy")]
+    # a line through D and one through D over T times T are one
+    if charge.fit and all_.fit:
+        assert charge.fit.activation_eV.value == pytest.approx(all_.fit.activation_eV.value, abs=0.02)
     (jumps,) = [x for x in ladders(found) if x.quantity == "jumps"]
     assert jumps.fit.activation_eV.value == pytest.approx(activation, abs=0.03)
     (silent,) = [x for x in ladders(found) if (x.quantity, x.group, x.axes) == ("D", "O3", "xy")]

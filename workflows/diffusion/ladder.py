@@ -10,8 +10,6 @@ from simkit.errors import InputError
 from simkit.measure.error_bars import Estimate
 from simkit.workflows.diffusion.transport import AXES, Motions
 
-QUANTITIES = {"D": "cm2/s", "sigma": "S/cm", "jumps": "1/ps"}
-
 
 @dataclass(frozen=True, eq=False)
 class Ladder:
@@ -39,7 +37,9 @@ def ladders(found: Sequence[Motions]) -> list[Ladder]:
         for group in groups:
             out += [_ladder(mine, ("D", group, axes), _diffusivity(group, axes)) for axes in AXES]
         out += [
-            _ladder(mine, ("sigma", "all", axes), _conductivity(axes)) for axes in AXES if any(m.charges for m in mine)
+            _ladder(mine, ("sigma T", "all", axes), _conductivity(axes))
+            for axes in AXES
+            if any(m.charges for m in mine)
         ]
         if any(one.hopping for one in mine):
             out.append(_ladder(mine, ("jumps", "all", "xyz"), _rate))
@@ -69,10 +69,11 @@ def _diffusivity(group: str, axes: str) -> Callable[[Motions], Estimate | None]:
 
 
 def _conductivity(axes: str) -> Callable[[Motions], Estimate | None]:
-    """By Nernst and Einstein: the collective one has error bars too wide for a fit."""
+    """sigma T by Nernst and Einstein, whose activation energy is that of D; the collective one has too wide errors."""
 
     def of(one: Motions) -> Estimate | None:
-        return next((c.nernst_einstein_S_per_cm for c in one.charges if c.axes == axes), None)
+        found = next((c.nernst_einstein_S_per_cm for c in one.charges if c.axes == axes), None)
+        return None if found is None else found.times(one.temperature_K)
 
     return of
 

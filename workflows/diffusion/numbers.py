@@ -14,7 +14,7 @@ from simkit.workflows.diffusion.findings import Findings
 from simkit.workflows.diffusion.ladder import Ladder
 from simkit.workflows.diffusion.transport import Charge, Entry, Hopping, Motions
 
-UNIT = {"D": "cm2_per_s", "sigma": "S_per_cm", "jumps": "per_ps"}
+UNIT = {"D": "cm2_per_s", "sigma T": "S_K_per_cm", "jumps": "per_ps"}
 
 
 def results(found: Findings) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _ladder(one: Ladder) -> dict[str, Any]:
         "ions": one.group,
         "axes": one.axes,
         "rungs": [
-            {"temperature_K": t, **estimate(f"{one.quantity}_{unit}", v)}
+            {"temperature_K": t, **estimate(f"{one.quantity.replace(' ', '')}_{unit}", v)}
             for t, v in zip(one.temperatures_K, one.values, strict=True)
         ],
         **fit,

@@ -66,7 +66,7 @@ def headline(found: Findings) -> list[dict]:
     """Activation energies, or the diffusivities where there is only one temperature."""
     cards = []
     for one in found.ladders:
-        if one.fit is None or one.quantity == "sigma" or (one.quantity == "D" and one.axes == "z"):
+        if one.fit is None or one.quantity == "sigma T" or (one.quantity == "D" and one.axes == "z"):
             continue
         energy = one.fit.activation_eV
         name = "jumps" if one.quantity == "jumps" else f"{_ions(one)}, {WAYS[one.axes]}"

@@ -199,3 +199,16 @@ def test_a_barostat_needs_vectors_that_repeat():
     with pytest.raises(InputError, match="does not repeat along"):
         run([open_], "npt")
     assert run([open_], "npt", settings={"cell": "inplane"})[0].finished
+
+
+def test_given_velocities_lose_what_the_constraints_forbid():
+    s, layer = slabs()
+    v = np.random.default_rng(2).normal(0, 0.003, s.positions.shape) + 0.002
+    words = {"velocities_A_per_fs": [v, v, v], "fixed": [None, layer == 0, None], "resting": [None, None, layer]}
+    free, still, slabbed = run([s, s, s], "nve", steps=1, settings={**words, "every": 1})
+    np.testing.assert_allclose(free.velocities_A_per_fs[0], v - v.mean(axis=0), atol=1e-15)
+    np.testing.assert_allclose(still.velocities_A_per_fs[0], np.where((layer == 0)[:, None], 0.0, v), atol=1e-15)
+    means = [v[layer == k].mean(axis=0) for k in layer]
+    np.testing.assert_allclose(slabbed.velocities_A_per_fs[0], v - means, atol=1e-15)
+    for t in (free, still, slabbed):
+        assert t.total_eV[1] == pytest.approx(t.total_eV[0], abs=1e-3)
