@@ -87,7 +87,13 @@ def _environment(site: Site) -> list[str]:
 def _body(job: Job, site: Site) -> str:
     engine = "blocks" if site.max_jobs > 1 else "allocation"
     root, simkit = shlex.quote(job.root), shlex.quote(job.simkit)
-    limits = {"crashes": MOST_CRASHES, "successors": MOST_SUCCESSORS, "idle": MOST_IDLE, "wait": TAKEN_WAIT_S}
+    limits = {
+        "crashes": MOST_CRASHES,
+        "successors": MOST_SUCCESSORS,
+        "idle": MOST_IDLE,
+        "wait": TAKEN_WAIT_S,
+        "save": site.save_s,
+    }
     return BODY.format(root=root, simkit=simkit, engine=engine, **limits)
 
 
@@ -100,7 +106,17 @@ finished() {{ find "$root/tasks" -name result.json | wc -l; }}
 begun="$root/runs/$SLURM_JOB_ID.begun"; touch "$begun"
 saved=(-name '*.ckpt' -o -name '*.npz' -o -name result.json)
 progress() {{ find "$root/tasks" -newer "$begun" '(' "${{saved[@]}}" ')' -print -quit; }}
-trap 'reason=${{reason:-limit}}; kill -USR1 "$driver" 2>/dev/null' USR1
+left() {{   # seconds before it is time to save; SLURM's signal may come a minute early
+  end=$(squeue -h -j "$SLURM_JOB_ID" -o %e 2>/dev/null) && end=$(date -d "$end" +%s 2>/dev/null) || end=0
+  echo $((end - $(date +%s) - {save}))
+}}
+limit() {{
+  early=$(left)
+  if [ "$early" -gt 1 ]; then (sleep "$early"; kill -USR1 $$ 2>/dev/null) & return; fi
+  reason=${{reason:-limit}}
+  kill -USR1 "$driver" 2>/dev/null
+}}
+trap limit USR1
 trap 'reason=taken; kill -TERM "$driver" 2>/dev/null' TERM
 echo "$SLURM_JOB_ID" >> "$root/runs/jobs"
 crashes=0

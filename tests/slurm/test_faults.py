@@ -99,13 +99,14 @@ def test_an_urgent_job_takes_the_nodes(place, undisturbed):
 
 @pytest.mark.slow
 def test_the_time_is_up_at_least_twice(place):
-    """Jobs of one minute that are told to save after half of it, on twice the campaign."""
-    text = (place.folder / "campaign.toml").read_text().replace("[3, 4]", "[3, 4, 5, 6]")
+    """Jobs of one minute that are told to save after 35 seconds, on five times the campaign."""
+    seeds = "{ start = 3, stop = 12, count = 10 }"
+    text = (place.folder / "campaign.toml").read_text().replace("[3, 4]", seeds)
     (place.folder / "campaign.toml").write_text(text)
     alone = place.simkit("submit", "campaign.toml", "--out", "alone", "--engine", "inline", "--gpus", 0)
     assert alone.returncode == 0, alone.stdout + alone.stderr
     site = place.folder / "site.toml"
-    site.write_text(site.read_text().replace("save_s = 10", "save_s = 30"))
+    site.write_text(site.read_text().replace("save_s = 10", "save_s = 25"))
     place.submit("--time", "00:01:00")
     place.until(place.over)
     assert place.log().count("successor ") >= 2, place.log()
