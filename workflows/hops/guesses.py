@@ -12,8 +12,8 @@ from simkit.errors import InputError
 from simkit.potential.base import Potential
 from simkit.workflows.hops.ends import Ready
 
-HIGH_EV = 3.0
-"""A first guess that rises farther above its ends runs into something: real hops of alkali ions cost a third of it."""
+HIGH_EV = 1.0
+"""A first guess that rises farther above its ends may run into something: relaxed, hops of alkali ions cost less."""
 ASIDE_A = 1.2
 """How far aside the ion is then led, half way: to the corner of a hexagon with oxygens over its middle, A."""
 LEVEL_EV_PER_A = 0.1
