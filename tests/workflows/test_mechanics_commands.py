@@ -130,7 +130,7 @@ def test_the_lock_from_a_study_file(simkit, tmp_path):
     study.write_text(LOCK)
     code, said, err = simkit("glide", study, "--out", out)
     assert code == 0, err
-    assert "the easiest glide of a shared slab" in said
+    assert "the easiest glide of a shared slab is" in said
     found = results(out)
     assert {row["phase"] for row in found["lock"]} == {"P2", "P3", "softest phase"}
     shared = [row for row in found["interlock"] if row["structure"] == "P2/P3" and set(row["before"]) == {"P2", "P3"}]
