@@ -160,14 +160,20 @@ def lock_lines(result: Result) -> list[str]:
 
 def sentence(lock: Lock) -> str:
     """What a paper can say of one content and phase."""
-    spread = f" ± {lock.barrier_spread_J_per_m2:.3f}" if lock.seeds > 1 else ""
-    unit = f" ± {lock.barrier_spread_meV_per_fu:.1f}" if lock.seeds > 1 else ""
-    end = f" ± {lock.final_spread_J_per_m2:.3f}" if lock.seeds > 1 else ""
+    several = lock.seeds > 1
+    spread = f" ± {lock.barrier_spread_J_per_m2:.3f}" if several else ""
+    unit = f" ± {lock.barrier_spread_meV_per_fu:.1f}" if several else ""
+    end = f" ± {lock.final_spread_J_per_m2:.3f}" if several else ""
     return (
-        f"{_content(lock)}: the easiest glide of a shared slab has a barrier {lock.barrier_J_per_m2:+.3f}{spread} J/m2 "
-        f"({lock.barrier_meV_per_fu:+.1f}{unit} meV per formula unit) beside that of {_than(lock)}, and ends "
-        f"{lock.final_J_per_m2:+.3f}{end} J/m2 higher ({lock.seeds} arrangement{'s' if lock.seeds > 1 else ''})"
+        f"{_content(lock)}: the barrier of the easiest glide of a shared slab is "
+        f"{abs(lock.barrier_J_per_m2):.3f}{spread} J/m2 ({abs(lock.barrier_meV_per_fu):.1f}{unit} meV per formula unit) "
+        f"{_side(lock.barrier_J_per_m2)} than that of {_than(lock)}, and its end {abs(lock.final_J_per_m2):.3f}{end} J/m2 {_side(lock.final_J_per_m2)} "
+        f"({lock.seeds} arrangement{'s' if several else ''})"
     )
+
+
+def _side(difference: float) -> str:
+    return "higher" if difference >= 0 else "lower"
 
 
 def _statement(found: Sequence[Lock]) -> dict:

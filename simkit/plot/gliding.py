@@ -96,7 +96,7 @@ def resistance_figure(cases: Sequence[str], series: Sequence[ResistanceSeries], 
             for axes, values in ((left, one.barriers), (right, one.ends)):
                 _series(axes, k, one.label if axes is left else "", values)
         left.set(title="barrier of the easiest move", ylabel="energy per area (J/m$^2$)")
-        right.set(title="lowest end at the next letter")
+        right.set(title="lowest end of a move")
         for axes in (left, right):
             axes.set_xticks(range(len(cases)), cases)
             axes.set_xlim(-0.5, len(cases) - 0.5)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.calculators.emt import EMT
 from ase.io import read as ase_read
 from ionic import ionic
 
-from simkit import build, cli, io, solve
+from simkit import build, cli, io, potential, solve
 from simkit.cli import mechanics
+from simkit.config import checked, read_toml
+from simkit.errors import InputError
+from simkit.workflows import gliding_lock, rundirs, stress_study
 
 STRESS = """
 name = "two cells"
@@ -125,7 +130,7 @@ def test_the_lock_from_a_study_file(simkit, tmp_path):
     study.write_text(LOCK)
     code, said, err = simkit("glide", study, "--out", out)
     assert code == 0, err
-    assert "the easiest glide of a shared slab" in said
+    assert "the easiest glide of a shared slab is" in said
     found = results(out)
     assert {row["phase"] for row in found["lock"]} == {"P2", "P3", "softest phase"}
     shared = [row for row in found["interlock"] if row["structure"] == "P2/P3" and set(row["before"]) == {"P2", "P3"}]
@@ -201,3 +206,22 @@ def test_bad_structures_give_one_clear_line(simkit, p2, tmp_path):
         assert code == 2 and "free surfaces" in err
         assert len(err.strip().splitlines()) == 1
         assert not (tmp_path / "out").exists()
+
+
+def test_ready_studies_are_found_by_name_and_accepted():
+    found = rundirs.shipped()
+    assert set(found) == {"glide-lock-p2-o3", "stress-layered-spinel"}
+    lock = checked(gliding_lock.Config, read_toml(found["glide-lock-p2-o3"]))
+    assert lock.over.contents and len(lock.over.seeds) > 1
+    study = checked(stress_study.Config, read_toml(found["stress-layered-spinel"]))
+    assert [cell.name for cell in study.cells] == ["layered", "layered/spinel"]
+    cell = study.cells[0].structure.built(study.seed).structure
+    counts = {s: cell.symbols.count(s) / 80 for s in ("Na", "Mn", "Mg")}
+    assert counts == pytest.approx({"Na": 0.44, "Mn": 0.8, "Mg": 0.2}, abs=0.005)
+    assert mechanics.Asked([Path("stress-layered-spinel")], Path("out"), False, None, None, None, []).study.exists()
+
+
+def test_a_study_of_stress_needs_virials():
+    study = checked(stress_study.Config, read_toml(rundirs.shipped()["stress-layered-spinel"]))
+    with pytest.raises(InputError, match="use a MACE, CHGNet or analytic potential"):
+        stress_study.run(study, potential.from_ase(EMT()))
