@@ -157,7 +157,7 @@ def _plain(console: Console, label: str) -> Observer:
     def tell(step: int, facts: MdFacts) -> None:
         now = time.monotonic()
         if step == facts.steps or now - last[0] > PLAIN_EVERY_S:
-            console.print(f"  {label}: {facts.text}", highlight=False)
+            console.print(f"  {label}: {facts.text}", highlight=False, soft_wrap=True)
             last[0] = now
 
     return tell

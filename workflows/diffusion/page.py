@@ -113,14 +113,14 @@ def _run(found: Findings) -> dict:
     rows = []
     for system in found.run.systems:
         means = numbers.log_means(found, system.name)
-        drift = numbers.drift_meV_per_atom_ns(found, system.name)
+        drift = _plain(numbers.drift_meV_per_atom_ns(found, system.name))
         status = found.run.statuses[system.name]
         rows.append([system.name, means["temperature_K"], means["pressure_GPa"], means["volume_A3"], drift, status])
     table = {
         "caption": "Means over the second half of each log; the drift is that of the conserved energy.",
         "columns": [
             _column("trajectory", text=True), _column("temperature", "K", 1), _column("pressure", "GPa", 2),
-            _column("volume", "Å³", 1), _column("drift", "meV/atom/ns", 2), _column("status", text=True),
+            _column("volume", "Å³", 1), _column("drift", "meV/atom/ns", text=True), _column("status", text=True),
         ],
         "rows": rows,
     }  # fmt: skip
