@@ -171,14 +171,12 @@ def test_a_run_leaves_what_it_promises(finished):
     # 0.7 ps is no diffusion, and no number is given for one
     assert all(d["D_cm2_per_s"] is None or d["status"] == "diffusive" for d in hot["diffusivities"])
     assert found["structure"][0]["galleries_first"]["P2"] == pytest.approx(2 / 3)
-    assert (
-        abs(found["systems"][0]["drift_meV_per_atom_ns"]) < 1e4
+    assert abs(found["systems"][0]["drift_meV_per_atom_ns"]) < 1e4
     page = (out / "report.html").read_text()
     assert "n; o; n; e" not in page and "of 2" in page and "msd" not in found["missing"]
     for one in found["structure"]:
         for glide in one["glides"]:
             assert f"gallery {glide['gallery']} {glide['before']} &gt; {glide['after']}" in page
-    )
     assert [s["name"] for s in json.loads((out / "record.json").read_text())["steps"]] == [
         "dynamics",
         "analysis",
