@@ -87,8 +87,7 @@ def extend_command(
     """Make a run longer: it goes on from its last state as if it had been asked for so much from the start."""
     diffusion.stored(directory)  # a wrong folder is told before a model is read
     loaded = potential.load(potential_name, device=device, dtype=dtype, trust=trust)
-    settings, structures = diffusion.lengthen(directory, length_ps)
-    _run(settings, loaded, structures, directory, resume=True)
+    _tell(directory, lambda hooks, command: diffusion.extend(directory, length_ps, loaded, hooks, command))
 
 
 def export_command(
@@ -119,9 +118,14 @@ def _read(files: list[Path]) -> dict[str, Structure]:
 def _run(
     settings: diffusion.Config, loaded: Potential, structures: dict[str, Structure], out: Path, resume: bool
 ) -> None:
+    _tell(out, lambda hooks, command: diffusion.run(settings, loaded, structures, out, resume, hooks, command))
+
+
+def _tell(out: Path, work: Callable[[Hooks, str], diffusion.Result]) -> None:
+    """Do the work under progress, say what came of it, and leave with the exit code."""
     command = shlex.join(["simkit", *sys.argv[1:]])
     with _watching(Console(stderr=True)) as watch:
-        result = diffusion.run(settings, loaded, structures, out, resume, Hooks(watch=watch), command)
+        result = work(Hooks(watch=watch), command)
     for line in result.lines:
         typer.echo(line)
     typer.echo(f"report: {(out / 'report.html').resolve()}")
@@ -157,7 +161,7 @@ def _plain(console: Console, label: str) -> Observer:
     def tell(step: int, facts: MdFacts) -> None:
         now = time.monotonic()
         if step == facts.steps or now - last[0] > PLAIN_EVERY_S:
-            console.print(f"  {label}: {facts.text}", highlight=False)
+            console.print(f"  {label}: {facts.text}", highlight=False, soft_wrap=True)
             last[0] = now
 
     return tell

@@ -40,11 +40,11 @@ def fcc():
     return Structure([13, 29, 29, 13], base, np.eye(3) * 3.95).repeated(2, 2, 2)
 
 
-def simulated(ensemble, points, thermostat="langevin", steps=4000, **settings):
+def simulated(ensemble, points, thermostat="langevin", steps=6000, **settings):
     """Trajectories at state points (temperature, pressure), `REPLICAS` of each, all in one batch."""
     runs = [point for point in points for _ in range(REPLICAS)]
     words = solve.MdSettings(
-        thermostat=thermostat, friction_per_ps=15.0, relaxation_fs=40.0, every=15, barostat_fs=120.0,
+        thermostat=thermostat, friction_per_ps=25.0, relaxation_fs=40.0, every=15, barostat_fs=120.0,
         pressure_GPa=[p for _, p in runs], compressibility_per_GPa=1 / 120, **settings,
     )  # fmt: skip
     out = solve.run_md(

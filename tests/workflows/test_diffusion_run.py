@@ -172,6 +172,11 @@ def test_a_run_leaves_what_it_promises(finished):
     assert all(d["D_cm2_per_s"] is None or d["status"] == "diffusive" for d in hot["diffusivities"])
     assert found["structure"][0]["galleries_first"]["P2"] == pytest.approx(2 / 3)
     assert abs(found["systems"][0]["drift_meV_per_atom_ns"]) < 1e4
+    page = (out / "report.html").read_text()
+    assert "n; o; n; e" not in page and "of 2" in page and "msd" not in found["missing"]
+    for one in found["structure"]:
+        for glide in one["glides"]:
+            assert f"gallery {glide['gallery']} {glide['before']} &gt; {glide['after']}" in page
     assert [s["name"] for s in json.loads((out / "record.json").read_text())["steps"]] == [
         "dynamics",
         "analysis",
@@ -181,11 +186,14 @@ def test_a_run_leaves_what_it_promises(finished):
 
 def test_a_run_is_made_longer_by_a_command(finished):
     _, out = finished
-    config, structures = diffusion.lengthen(out, 0.9)
-    result = diffusion.run(config, ionic(), structures, out, resume=True)
+    result = diffusion.extend(out, 0.9, ionic())
     assert result.findings.run.steps == {"p2-o3-600K": 450, "p2-o3-900K": 450}
     with pytest.raises(InputError, match="ps long already; give a length beyond"):
         diffusion.lengthen(out, 0.5)
+    study = (out / "study.toml").read_bytes()
+    with pytest.raises(InputError, match="was made with something else"):
+        diffusion.extend(out, 2.0, ionic(name="others"))
+    assert (out / "study.toml").read_bytes() == study
     with pytest.raises(InputError, match="holds no molecular dynamics"):
         diffusion.stored(out / "figures")
     frames = io.write_extxyz(io.open_trajectories(out / "trajectories"), "p2-o3-600K", out / "x.extxyz", 50)

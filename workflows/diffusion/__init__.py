@@ -3,6 +3,6 @@
 from simkit.workflows.diffusion.analyse import analyse
 from simkit.workflows.diffusion.config import Config, Evolution, Transport
 from simkit.workflows.diffusion.findings import Findings
-from simkit.workflows.diffusion.run import Result, lengthen, run, stored
+from simkit.workflows.diffusion.run import Result, extend, lengthen, run, stored
 
-__all__ = ["Config", "Evolution", "Findings", "Result", "Transport", "analyse", "lengthen", "run", "stored"]
+__all__ = ["Config", "Evolution", "Findings", "Result", "Transport", "analyse", "extend", "lengthen", "run", "stored"]

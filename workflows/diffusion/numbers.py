@@ -14,6 +14,7 @@ from simkit.workflows.diffusion.findings import Findings
 from simkit.workflows.diffusion.ladder import Ladder
 from simkit.workflows.diffusion.transport import Charge, Entry, Hopping, Motions
 
+STRETCHES = 10
 UNIT = {"D": "cm2_per_s", "sigma T": "S_K_per_cm", "jumps": "per_ps"}
 
 
@@ -36,15 +37,18 @@ def log_means(found: Findings, name: str) -> dict[str, float]:
     return {c: float(run.column(name, "log", c)[len(run.column(name, "log", c)) // 2 :].mean()) for c in columns}
 
 
-def drift_meV_per_atom_ns(found: Findings, name: str) -> float | None:
-    """Slope of the conserved energy over the log; None at constant pressure or with fewer than three rows."""
+def drift_meV_per_atom_ns(found: Findings, name: str) -> Estimate | None:
+    """Slope of the conserved energy through the means of ten stretches; None at constant pressure or for short logs."""
     run = found.run.run
     if "conserved_eV" not in run.columns(name, "log"):
         return None
     time, energy = run.column(name, "log", "time_ps"), run.column(name, "log", "conserved_eV")
-    if len(time) < 3:
+    if len(time) < 2 * STRETCHES:
         return None
-    return float(np.polyfit(time * 1e-3, energy, 1)[0] * 1e3 / len(run.system(name).structure))
+    x = np.array([part.mean() for part in np.array_split(time, STRETCHES)]) * 1e-3
+    y = np.array([part.mean() for part in np.array_split(energy, STRETCHES)]) * 1e3 / len(run.system(name).structure)
+    (slope, _), covariance = np.polyfit(x, y, 1, cov=True)
+    return Estimate(float(slope), float(np.sqrt(covariance[0, 0])), STRETCHES - 2.0)
 
 
 def number(value: float) -> float | None:
@@ -66,7 +70,7 @@ def _system(found: Findings, name: str) -> dict[str, Any]:
         "name": name,
         "status": found.run.statuses[name],
         "steps": found.run.steps[name],
-        "drift_meV_per_atom_ns": drift_meV_per_atom_ns(found, name),
+        **estimate("drift_meV_per_atom_ns", drift_meV_per_atom_ns(found, name)),
         **means,
     }
 

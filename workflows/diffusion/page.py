@@ -59,6 +59,7 @@ def warnings(found: Findings) -> list[str]:
             words.append(f"{one.name}: atoms fell into one another ({near}): do not trust this potential there.")
         if one.left is not None and one.left.max() > 0:
             words.append(f"{one.name}: up to {one.left.max()} metals left the middle of their slab.")
+    words += [f"{one.source}, {one.temperature_K:g} K: {one.reason}" for one in found.motions if one.reason]
     return [*words, *found.run.notes, *found.missing]
 
 
@@ -113,14 +114,14 @@ def _run(found: Findings) -> dict:
     rows = []
     for system in found.run.systems:
         means = numbers.log_means(found, system.name)
-        drift = numbers.drift_meV_per_atom_ns(found, system.name)
+        drift = _plain(numbers.drift_meV_per_atom_ns(found, system.name))
         status = found.run.statuses[system.name]
         rows.append([system.name, means["temperature_K"], means["pressure_GPa"], means["volume_A3"], drift, status])
     table = {
         "caption": "Means over the second half of each log; the drift is that of the conserved energy.",
         "columns": [
             _column("trajectory", text=True), _column("temperature", "K", 1), _column("pressure", "GPa", 2),
-            _column("volume", "Å³", 1), _column("drift", "meV/atom/ns", 2), _column("status", text=True),
+            _column("volume", "Å³", 1), _column("drift", "meV/atom/ns", text=True), _column("status", text=True),
         ],
         "rows": rows,
     }  # fmt: skip
@@ -204,9 +205,7 @@ def _structure(found: Findings) -> list[dict]:
     rows = []
     for one in found.histories:
         last = ", ".join(f"{k} {v[-1]:.2f}" for k, v in one.fractions.items() if v[-1] > 0)
-        events = (
-            "; ".join(f"{g.time_ps:.1f} ps gallery {g.gallery} {g.before} > {g.after}" for g in one.glides) or "none"
-        )
+        events = [f"{g.time_ps:.1f} ps gallery {g.gallery} {g.before} > {g.after}" for g in one.glides]
         left = None if one.left is None else int(one.left[-1])
         shortest = numbers.number(one.shortest_OO_A)
         rows.append([one.name, last, "; ".join(events) or "none", left, int(one.peroxides.max()), shortest])

@@ -106,6 +106,17 @@ def lengthen(out: str | Path, length_ps: float) -> tuple[Config, dict[str, Struc
     return longer, structures
 
 
+def extend(out: str | Path, length_ps: float, model: Potential, hooks: Hooks = QUIET, command: str = "") -> Result:
+    """Take the run in `out` on to another length. What is refused leaves the run as it was."""
+    before = (Path(out) / STUDY).read_bytes() if (Path(out) / STUDY).exists() else b""
+    config, structures = lengthen(out, length_ps)
+    try:
+        return run(config, model, structures, out, True, hooks, command)
+    except InputError:
+        io.write_atomic(Path(out) / STUDY, before)
+        raise
+
+
 def _identity(model: Potential, structures: Mapping[str, Structure]) -> dict[str, str]:
     digest = hashlib.sha256()
     for name, structure in structures.items():

@@ -20,8 +20,8 @@ class MdFacts:
     """A line of progress.
 
     step of steps; active of groups systems still moving; temperatures_K lowest and highest of these
-    drift_meV_per_atom_ns of the conserved energy since the run (or its resumption) began, the largest; None at
-    constant pressure, and for the first steps
+    change_meV_per_atom of the conserved energy since the run (or its resumption) began, the largest; None at constant
+    pressure. Over times as short as those between two lines a rate would be noise; the report gives one
     ns_per_day of each system; left_s until the last step
     """
 
@@ -30,7 +30,7 @@ class MdFacts:
     active: int
     groups: int
     temperatures_K: tuple[float, float]
-    drift_meV_per_atom_ns: float | None
+    change_meV_per_atom: float | None
     ns_per_day: float
     left_s: float
 
@@ -39,9 +39,9 @@ class MdFacts:
         """The facts in one line."""
         low, high = self.temperatures_K
         heat = f"{low:.0f} K" if self.groups == 1 else f"{low:.0f} to {high:.0f} K"
-        drift = self.drift_meV_per_atom_ns
+        change = self.change_meV_per_atom
         parts = [f"step {self.step}/{self.steps}", heat]
-        parts += [] if drift is None else [f"drift {drift:+.2g} meV/atom/ns"]
+        parts += [] if change is None else [f"energy {change:+.2g} meV/atom"]
         parts += [f"{self.ns_per_day:.3g} ns/day", f"{_span(self.left_s)} left"]
         parts += [f"{self.groups - self.active} broken down"] if self.active < self.groups else []
         return ", ".join(parts)
@@ -62,11 +62,10 @@ class Clock:
         began, first, before = self._start
         moving = state.code == MOVING
         done, spent = state.step - first, max(now - began, 1e-9)
-        drift = None
-        if energy is not None and before is not None and done and moving.any():
-            per_ns = (energy - before)[moving] / (done * self._timestep_fs * 1e-6)
-            per_atom = per_ns / (len(state.positions) / len(state.code)) * 1e3
-            drift = float(per_atom[np.argmax(np.abs(per_atom))])
+        change = None
+        if energy is not None and before is not None and moving.any():
+            per_atom = (energy - before)[moving] / (len(state.positions) / len(state.code)) * 1e3
+            change = float(per_atom[np.argmax(np.abs(per_atom))])
         warm = columns["temperature_K"][moving]
         return MdFacts(
             step=state.step,
@@ -74,7 +73,7 @@ class Clock:
             active=int(moving.sum()),
             groups=len(moving),
             temperatures_K=(float(warm.min(initial=np.inf)), float(warm.max(initial=0.0))),
-            drift_meV_per_atom_ns=drift,
+            change_meV_per_atom=change,
             ns_per_day=done * self._timestep_fs * 1e-6 / spent * DAY_S,
             left_s=(self._steps - state.step) * spent / done if done else float("inf"),
         )
