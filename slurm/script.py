@@ -151,7 +151,9 @@ if [ "$reason" = limit ] && [ "$code" -gt 2 ] && [ "$code" != 74 ]; then
   elif [ "$SIMKIT_SUCCESSOR" -gt {successors} ]; then
     say "{successors} jobs in a row did not finish it; look at the logs, then: simkit resume"
   else
-    say "successor $(sbatch --parsable --dependency=afterany:"$SLURM_JOB_ID" "$root/runs/job.sh")"
+    next=$(sbatch --parsable --dependency=afterany:"$SLURM_JOB_ID" "$root/runs/job.sh")
+    echo "${{next%%;*}}" >> "$root/runs/jobs"
+    say "successor $next"
   fi
 fi
 rm -f "$begun"

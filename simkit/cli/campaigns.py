@@ -39,6 +39,8 @@ Watch = Annotated[bool, typer.Option("--watch", help="Look again every few secon
 Which = Annotated[list[str] | None, typer.Argument(help="Keys or steps; all failed tasks where none is named.")]
 
 WATCH_S = 5.0
+CANCEL_ROUNDS = 3
+CANCEL_PAUSE_S = 1.0
 
 
 def register(app: typer.Typer) -> None:
@@ -135,9 +137,13 @@ def cancel_command(root: Folder) -> None:
     """Stop a campaign: running tasks save what they have, jobs leave the queue; simkit resume takes it up again."""
     plan.read(root)
     (root / stopping.FILE).touch()
-    jobs = [one.job for one in queue.queued(submitted(root))]
-    queue.cancel(jobs)
-    typer.echo(f"told to stop; {len(jobs)} jobs cancelled. Take it up again with: simkit resume {root}")
+    cancelled: set[str] = set()
+    for _ in range(CANCEL_ROUNDS):  # a job that is ending may just have queued its successor
+        jobs = [one.job for one in queue.queued(submitted(root)) if one.job not in cancelled]
+        queue.cancel(jobs)
+        cancelled |= set(jobs)
+        time.sleep(CANCEL_PAUSE_S if cancelled else 0)
+    typer.echo(f"told to stop; {len(cancelled)} jobs cancelled. Take it up again with: simkit resume {root}")
 
 
 def retry_command(root: Folder, which: Which = None) -> None:
