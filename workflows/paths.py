@@ -21,6 +21,7 @@ from simkit.workflows.cells import blocks_of, intergrowth, named, phase_cells, p
 from simkit.workflows.common import QUIET, Hooks
 from simkit.workflows.findings import foreign_galleries
 from simkit.workflows.hops import outputs as files
+from simkit.workflows.hops.choice import choose
 from simkit.workflows.hops.compare import Variant
 from simkit.workflows.ledger import Ledger
 from simkit.workflows.structures import Built, StackConfig
@@ -249,6 +250,8 @@ def run_files(
     """
     for structure in structures.values():
         check_elements(structure.numbers, loaded.card)
+    # a request without hops is refused before anything is made
+    choose(settings, structures, about.built)
     texts = {name: io.text("cell.extxyz", structure) for name, structure in structures.items()}
     given = {"migration": settings.model_dump(exclude_none=True), "structures": texts}
     ledger = open_ledger(job, tomli_w.dumps(given), loaded, about)

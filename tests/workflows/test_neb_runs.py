@@ -121,3 +121,10 @@ def test_a_study_that_cannot_be_is_refused_before_anything_is_made(change, words
     with pytest.raises(InputError, match=words):
         paths.run(study.settings({**STUDY, **change}), paths.Job(tmp_path / "run"), model=ionic())
     assert not (tmp_path / "run").exists()
+
+
+def test_a_file_without_a_hop_leaves_nothing_behind(o3, tmp_path):
+    with pytest.raises(InputError, match="no mobile ion"):
+        settings = migration.Config(**SETTINGS, ion="K")
+        paths.run_files(settings, {"O3": o3}, ionic(), paths.Job(tmp_path / "run"), paths.About("O3"))
+    assert not (tmp_path / "run").exists()
