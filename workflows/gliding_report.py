@@ -161,13 +161,18 @@ def lock_lines(result: Result) -> list[str]:
 def sentence(lock: Lock) -> str:
     """What a paper can say of one content and phase."""
     several = lock.seeds > 1
-    spread = f" ± {lock.barrier_spread_J_per_m2:.3f}" if several else ""
-    unit = f" ± {lock.barrier_spread_meV_per_fu:.1f}" if several else ""
-    end = f" ± {lock.final_spread_J_per_m2:.3f}" if several else ""
+    spread, unit, end = (
+        f" ± {value:.{digits}f}" if several else ""
+        for value, digits in (
+            (lock.barrier_spread_J_per_m2, 3), (lock.barrier_spread_meV_per_fu, 1), (lock.final_spread_J_per_m2, 3)
+        )
+    )  # fmt: skip
+    barrier, per_unit = abs(lock.barrier_J_per_m2), abs(lock.barrier_meV_per_fu)
+    higher = _side(lock.barrier_J_per_m2)
     return (
-        f"{_content(lock)}: the barrier of the easiest glide of a shared slab is "
-        f"{abs(lock.barrier_J_per_m2):.3f}{spread} J/m2 ({abs(lock.barrier_meV_per_fu):.1f}{unit} meV per formula unit) "
-        f"{_side(lock.barrier_J_per_m2)} than that of {_than(lock)}, and its end {abs(lock.final_J_per_m2):.3f}{end} J/m2 {_side(lock.final_J_per_m2)} "
+        f"{_content(lock)}: the barrier of the easiest glide of a shared slab is {barrier:.3f}{spread} J/m2 "
+        f"({per_unit:.1f}{unit} meV per formula unit) {higher} than that of {_than(lock)}, and its end "
+        f"{abs(lock.final_J_per_m2):.3f}{end} J/m2 {_side(lock.final_J_per_m2)} "
         f"({lock.seeds} arrangement{'s' if several else ''})"
     )
 
