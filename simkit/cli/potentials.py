@@ -73,6 +73,9 @@ def show(name: Name, trust: Trust = None, device: Device = "auto") -> None:
         typer.echo(f"  {key}: {value or '-'}")
     for limit in card.limits:
         typer.echo(f"  limit: {limit}")
+    scores = potential.scorecard_of(name)
+    if scores is not None:
+        typer.echo(f"  scorecard: {scores}")
 
 
 @app.command()

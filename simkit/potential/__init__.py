@@ -5,7 +5,7 @@ from simkit.potential.base import Evaluation, Evaluations, Potential, Spread, Sp
 from simkit.potential.card import Card
 from simkit.potential.committee import Committee, committee_card
 from simkit.potential.counted import Cost, Counted
-from simkit.potential.load import available, card_of, devices, from_ase, load, parse, save_safe
+from simkit.potential.load import available, card_of, devices, from_ase, load, parse, save_safe, scorecard_of
 from simkit.potential.sum import SumPotential
 from simkit.potential.watched import Doubtful, Limits, Seen, Watched
 
@@ -36,5 +36,6 @@ __all__ = [
     "morse",
     "parse",
     "save_safe",
+    "scorecard_of",
     "springs",
 ]

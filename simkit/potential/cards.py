@@ -15,6 +15,8 @@ from simkit.potential.card import Card
 FOLDER = "simkit.potentials"
 RECIPE = ".recipe.toml"
 """How the file ends that says how an embedded model was made."""
+SCORECARD = ".scorecard.md"
+"""How the file ends that says what an embedded model gets right against its teacher."""
 
 
 FORMAT = "simkit-mace"

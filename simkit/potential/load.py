@@ -13,12 +13,12 @@ from simkit.errors import InputError, nearest
 from simkit.potential.analytic import lennard_jones, morse
 from simkit.potential.base import Potential
 from simkit.potential.card import Card
-from simkit.potential.cards import all_cards, read_card
+from simkit.potential.cards import SCORECARD, all_cards, read_card
 from simkit.potential.committee import KIND, Committee, committee_card
 from simkit.potential.sum import SumPotential, common_elements
 
 DEFAULT = "chgnet+d3"
-"""What 'default' means until simkit carries a MACE model of its own."""
+"""What 'default' means until a MACE of simkit's own meets the goals of its scorecard."""
 BACKENDS = {
     "ase": "simkit.potential.ase",
     "chgnet": "simkit.potential.chgnet",
@@ -115,6 +115,13 @@ def card_of(spec: str) -> Card | None:
     cards = all_cards()
     text = DEFAULT if spec == "default" else spec
     return cards.get(text) or cards.get(text.partition(":")[0] if text.startswith("mace-mp:") else "")
+
+
+def scorecard_of(spec: str) -> Path | None:
+    """The scorecard (Markdown) that lies beside an embedded model; None for other potentials."""
+    name = (DEFAULT if spec == "default" else spec).removeprefix("simkit:")
+    path = Path(str(resources.files("simkit.potentials"))) / f"{name}{SCORECARD}"
+    return path if "/" not in name and path.is_file() else None
 
 
 def devices() -> list[str]:

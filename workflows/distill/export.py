@@ -29,7 +29,7 @@ INHERITED = "Its teacher: {limit}"
 
 @dataclass(frozen=True)
 class Member:
-    """One trained model, its seed, its training, and the epochs of the rounds it went on from."""
+    """One trained model, its seed, its last training, and the epochs of the trainings it went on from."""
 
     model: Path
     seed: int

@@ -98,9 +98,10 @@ def _distilled(work: Work, teacher: Potential | None) -> Made:
         how, card = "", potential.card_of(spec) or teacher.card
     write_extxyz(run.path / "held-out.extxyz", held_out)
     origin = Origin(spec, card, given.data, given.start and model_hash(given.start), how, dropped)
-    before = 0 if given.data else work.recipe.rounds * work.recipe.round_epochs
+    rounds = 0 if given.data else work.recipe.rounds * work.recipe.round_epochs
+    first = 0 if work.recipe.polish is None else work.recipe.training.epochs
     seed, judging = work.recipe.seed, judges(work.recipe)
-    own = [Member(t.model_path, seed + k, t, before if k < judging else 0) for k, t in enumerate(trained)]
+    own = [Member(t.model_path, seed + k, t, first + (rounds if k < judging else 0)) for k, t in enumerate(trained)]
     paths = export(work.recipe, own, Labels(labels, held_out), origin, run)
     run.log("distilled", labels=len(labels), held_out=len(held_out), models=[str(path) for path in paths])
     return Made(tuple(paths), tuple(labels), tuple(held_out), run)

@@ -55,6 +55,12 @@ def test_what_is_available_loads():
             assert potential.load(spec, device="cpu").card.summary
 
 
+def test_only_a_shipped_model_has_a_scorecard_beside_it(tmp_path):
+    assert "# Scorecard of" in potential.scorecard_of("simkit:nalox").read_text(encoding="utf-8")
+    assert potential.scorecard_of("chgnet+d3") is None
+    assert potential.scorecard_of(f"simkit:{tmp_path / 'mine.json'}") is None
+
+
 def test_any_potential_takes_dispersion_on_top():
     both = potential.load("lj+d3")
     parts = [p.evaluate([copper()])[0].energy for p in (potential.load("lj"), potential.load("d3"))]
