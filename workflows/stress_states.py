@@ -188,7 +188,7 @@ def _evaluated(state: State, outcomes: Mapping, bench: Bench) -> dict[tuple[str,
 def _averaged(warm: Warm, structures: Sequence[Structure], bench: Bench) -> list[Made]:
     """Mean structures and stresses over runs in a heat bath, all in one batch."""
     settings = solve.MdSettings(every=warm.every)
-    watched = solve.Hooks(observer=bench.hooks.watch("stress: dynamics"))
+    watched = solve.hooks_of(bench.hooks.watch("stress: dynamics"))
     runs = solve.run_md(
         structures, bench.potential, "nvt", temperature_K=warm.temperature_K, timestep_fs=warm.timestep_fs,
         steps=warm.settle_steps + warm.steps, seed=bench.seed, settings=settings, hooks=watched,

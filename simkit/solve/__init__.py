@@ -7,7 +7,7 @@ from simkit.solve.conditions import MdConditions, MdSettings
 from simkit.solve.descent import Descent, Limits, State, from_arrays, run, to_arrays
 from simkit.solve.dynamics import run_md, status, trajectories, wreck
 from simkit.solve.hessian import partial_hessians
-from simkit.solve.loop import Hooks, Observer, Summary, iterate
+from simkit.solve.loop import Hooks, Observer, Summary, also_saving, hooks_of, iterate
 from simkit.solve.motion import Dynamics, Motion, Recorder, integrate
 from simkit.solve.motion_arrays import motion_from_arrays, motion_to_arrays
 from simkit.solve.outcome import CONVERGED, Outcome
@@ -40,12 +40,14 @@ __all__ = [
     "Springs",
     "State",
     "Summary",
+    "also_saving",
     "cell_paths",
     "find_cell_paths",
     "find_path",
     "find_paths",
     "first_guess",
     "from_arrays",
+    "hooks_of",
     "integrate",
     "iterate",
     "motion_from_arrays",

@@ -18,7 +18,7 @@ from simkit.solve.crystal import Criterion, Crystals, Freedom
 from simkit.solve.descent import DONE, Descent, State, run, sentence
 from simkit.solve.groups import Groups
 from simkit.solve.landscape import Landscape, Point, largest_force
-from simkit.solve.loop import Hooks, Observer
+from simkit.solve.loop import Hooks, Observer, hooks_of
 from simkit.solve.path import NebSettings, Path
 from simkit.solve.relaxation import limited, stepper
 from simkit.solve.tangents import band_forces, path_profile, tangents
@@ -156,7 +156,7 @@ def find_cell_paths(
     images: int = 7,
     climb: bool = True,
     settings: NebSettings | None = None,
-    observer: Observer | None = None,
+    observer: Observer | Hooks | None = None,
 ) -> list[Path]:
     """Climbing bands between crystals of unlike cells, all their images in one batch.
 
@@ -170,7 +170,7 @@ def find_cell_paths(
     unlike atoms, cells that are not upright, or ends that are one state.
     """
     descent = prepare_cell_paths(pairs, potential, images, climb, settings)
-    return cell_paths(descent, run(descent, Hooks(observer=observer)))
+    return cell_paths(descent, run(descent, hooks_of(observer)))
 
 
 def prepare_cell_paths(

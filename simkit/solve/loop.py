@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,18 @@ class Hooks:
 def hooks_of(observer: Observer | Hooks | None) -> Hooks:
     """Hooks for a solver that was given an observer, hooks that also save and restore, or nothing."""
     return observer if isinstance(observer, Hooks) else Hooks(observer=observer)
+
+
+def also_saving(observer: Observer | Hooks | None, save: Callable[[Any], None]) -> Hooks:
+    """Hooks for a solver that was given any of these, with a `save` of one's own after every step, before theirs."""
+    given = hooks_of(observer)
+
+    def both(state: Any) -> None:
+        save(state)
+        if given.save is not None:
+            given.save(state)
+
+    return replace(given, save=both, save_every=1)
 
 
 def iterate(

@@ -13,7 +13,7 @@ from simkit.errors import InputError, nearest
 from simkit.potential.base import Evaluation, Potential
 from simkit.solve.crystal import Freedom
 from simkit.solve.descent import RUNNING, Descent, State, run
-from simkit.solve.loop import Hooks, Observer, hooks_of
+from simkit.solve.loop import Hooks, Observer, also_saving, hooks_of
 from simkit.solve.outcome import CONVERGED, Outcome
 from simkit.solve.relaxation import RelaxSettings, descent_of, outcomes
 from simkit.structure import Structure
@@ -149,7 +149,7 @@ def _descended(descent: Descent, numbers: Sequence[int], settings: SlideSettings
             results[numbers[k]] = outcome
             tell(numbers[k], outcome)
 
-    run(descent, Hooks(observer=settings.observer, save=watch, save_every=1))
+    run(descent, also_saving(settings.observer, watch))
     return results
 
 

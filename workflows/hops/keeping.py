@@ -51,7 +51,7 @@ def batched(
     if todo:
         descent = prepare(todo)
         saver = _Saver(hooks, [names[key] for key in todo], types, descent, read)
-        state = solve.run(descent, solve.Hooks(hooks.watch(label), save=saver, save_every=1))
+        state = solve.run(descent, solve.also_saving(hooks.watch(label), saver))
         known |= dict(zip(todo, read(descent, state), strict=True))
     return {key: known[key] for key in names}
 
