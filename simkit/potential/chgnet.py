@@ -25,7 +25,7 @@ from simkit.structure import Batch
 
 WEIGHTS = ("pretrained", "0.3.0", "chgnet_0.3.0_e29f68s314m37.pth.tar")
 """Where the weights lie inside the installed `chgnet` package."""
-BYTES_PER_EDGE = {torch.float32: 9_000, torch.float64: 18_000}
+BYTES_PER_EDGE = {torch.float32: 20_000, torch.float64: 40_000}
 """Device memory of one evaluation over directed edges, measured on layered oxides."""
 
 

@@ -15,6 +15,9 @@ from simkit.structure import Batch
 
 SHARE_OF_FREE_MEMORY = 0.8
 """Share of the free device memory one part may be planned to take."""
+MOST_ON_CPU = 2e9
+"""Bytes of one part on a CPU: a thousand atoms and more, so nothing is gained by larger ones, and a system that runs out
+of memory ends the process instead of raising an error."""
 
 Evaluate = Callable[[Batch, bool], Evaluations]
 
@@ -30,6 +33,7 @@ def evaluate_in_parts(
     device, cutoff_A, bytes_per_edge = plan
     cost = expected_edges(batch, cutoff_A) * bytes_per_edge
     limit = SHARE_OF_FREE_MEMORY * free_bytes(device) if cost.sum() > 1e8 else np.inf
+    limit = min(limit, MOST_ON_CPU) if device.type == "cpu" else limit
     queue = split_by_cost(cost, limit)[::-1]
     done = []
     while queue:
