@@ -16,8 +16,8 @@ from simkit.structure import Batch
 SHARE_OF_FREE_MEMORY = 0.8
 """Share of the free device memory one part may be planned to take."""
 MOST_ON_CPU = 2e9
-"""Bytes of one part on a CPU: a thousand atoms and more, so nothing is gained by larger ones, and a system that runs out
-of memory ends the process instead of raising an error."""
+"""Bytes of one part on a CPU: a thousand atoms and more, so nothing is gained by larger ones, and a machine that runs
+out of memory ends the process instead of raising an error."""
 
 Evaluate = Callable[[Batch, bool], Evaluations]
 
