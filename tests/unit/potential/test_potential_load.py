@@ -141,6 +141,15 @@ def test_a_planned_batch_is_the_whole_batch(monkeypatch):
     assert limited.calls[:2] == [8, 8]
 
 
+def test_on_a_cpu_a_part_stays_below_its_bound_however_much_memory_is_free(monkeypatch):
+    monkeypatch.setattr(planner, "free_bytes", lambda device: 1e12)
+    share = 0.4 * planner.MOST_ON_CPU
+    monkeypatch.setattr(planner, "expected_edges", lambda batch, cutoff: np.full(len(batch), share))
+    limited = Limited(1000)
+    limited.evaluate([copper(seed) for seed in range(5)])
+    assert limited.calls == [8, 8, 4], "two systems of 40 % each, never three"
+
+
 def test_an_ase_calculator_gives_what_it_gives_to_ase():
     p = potential.from_ase(EMT())
     assert isinstance(p, ASEPotential)
