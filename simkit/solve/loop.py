@@ -66,7 +66,7 @@ def hooks_of(observer: Observer | Hooks | None) -> Hooks:
 
 
 def also_saving(observer: Observer | Hooks | None, save: Callable[[Any], None]) -> Hooks:
-    """Hooks for a solver that was given any of these, with one more `save` after every step; theirs follows each time."""
+    """Hooks of a solver that was given any of these, with one more `save` after every step, before theirs."""
     given = hooks_of(observer)
 
     def both(state: Any) -> None:
