@@ -87,6 +87,27 @@ def test_a_displaced_sodium_has_room_and_is_alone_in_moving():
     assert perturb.displaced(structure.take(structure.numbers != 11), np.random.default_rng(2)) is None
 
 
+def test_pressed_atoms_are_one_near_pair_on_its_line():
+    structure = p2()
+    shares, ions = [], 0
+    for seed in range(40):
+        moved = perturb.pressed(structure, np.random.default_rng(seed))
+        step = moved.positions - structure.positions
+        pair = np.flatnonzero(np.linalg.norm(step, axis=1) > 1e-9)
+        assert len(pair) == 2 and np.allclose(step[pair[0]], -step[pair[1]])
+        before, after = (np.linalg.norm(_between(s, *pair)) for s in (structure, moved))
+        assert before < perturb.NEAR_A
+        shares.append(after / before)
+        ions += set(structure.numbers[pair]) == {11}
+    assert perturb.PRESS[0] - 1e-9 <= min(shares) and max(shares) <= perturb.PRESS[1] + 1e-9
+    assert 10 <= ions <= 32
+
+
+def _between(structure, first, second):
+    step = (structure.positions[second] - structure.positions[first]) @ np.linalg.inv(structure.cell)
+    return (step - np.round(step)) @ structure.cell
+
+
 def test_strains_and_squeezes_keep_fractional_coordinates():
     structure = p2()
     for change in (perturb.strained, perturb.squeezed):

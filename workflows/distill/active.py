@@ -25,6 +25,8 @@ SODIUM = "Na"
 HOPS_EACH = 2
 HOPPING = 7
 """Place in the stream of numbers that names a cell: keeps cells for hops apart from the others."""
+JOINED_EACH = 3
+"""One in so many of the cells in which hops are followed joins two phases."""
 ALWAYS = ("minimum", "hop")
 
 
@@ -38,8 +40,8 @@ class Active(Section):
     relax_steps     steps of the free-cell relaxation with the student
     temperatures_K  of its molecular dynamics; each cell takes one in turn
     timestep_fs, steps, frames  of each run, and how many frames are taken from it
-    hops            wide cells with few vacancies, drawn besides; in each, two sodium hops are followed by a band of
-                    `images`, for `band_steps` steps
+    hops            wide cells with few vacancies and joined phases, drawn besides; in each, two sodium hops are
+                    followed by a band of `images`, for `band_steps` steps
     variants        rattled, strained, glided ... copies of each cell as the student relaxed it
     keep            share of the candidates that is kept, largest disagreement first; minima, hops and empty hosts
                     are all kept: their small errors decide lattices, barriers and adhesion
@@ -91,15 +93,16 @@ def candidates(student: Potential, source: Source, stage: int, first: int, count
 
 
 def hopping(student: Potential, source: Source, stage: int, first: int, count: int, want: Active) -> list[Candidate]:
-    """Ends and images of sodium hops in `count` wide cells with few vacancies; cells that offer none give none."""
+    """Ends and images of sodium hops in `count` cells of `hopping_cells`; cells that offer none give none."""
     bases = relax_with_student(student, hopping_cells(source, stage, first, count), want.relax_steps)
     return along_hops(student, bases, want)
 
 
 def hopping_cells(source: Source, stage: int, first: int, count: int) -> list[Base]:
-    """The wide cells with few vacancies of a round, as built."""
+    """The cells of a round in which hops are followed, as built: wide ones with few vacancies, and joined phases."""
     streams = [(source.seed, stage, HOPPING, index) for index in range(first, first + count)]
-    return [draw(source.sampling, stream, Stratum("dilute")) for stream in streams]
+    strata = [Stratum("intergrowth" if index % JOINED_EACH == 0 else "dilute") for index in range(first, first + count)]
+    return [draw(source.sampling, stream, only) for stream, only in zip(streams, strata, strict=True)]
 
 
 def relax_with_student(student: Potential, bases: Sequence[Base], steps: int) -> list[Base]:

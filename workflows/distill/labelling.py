@@ -21,7 +21,7 @@ from simkit.workflows.distill.perturb import variants
 from simkit.workflows.distill.sampling import Base, Sampling, draw
 
 Value = TypeVar("Value")
-EDITION = 3
+EDITION = 4
 """Raised with every change of what a stream of numbers draws, so that labels kept before are made anew."""
 ATOMS_AT_ONCE = 400
 FMAX_EV_PER_A = 0.02

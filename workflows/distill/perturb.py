@@ -1,7 +1,8 @@
-"""Copies of a relaxed cell that show a potential more than minima: rattled, strained, glided, opened, displaced ..."""
+"""Copies of a relaxed cell that show a potential more than minima: rattled, strained, glided, opened, pressed ..."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ SOFTER = 1.4
 """Sodium moves further than the framework."""
 STRAIN = 0.015
 STRAIN_ALONG_C = 0.03
-SQUEEZE = (-0.06, 0.08)
+SQUEEZE = (-0.04, 0.05)
 """Range of linear strain of uniform compression and expansion."""
 LIFT_A = 0.3
 """How far a gallery opens at most while it glides."""
@@ -30,9 +31,21 @@ ROOM_A = {8: 1.95, 11: 2.2}
 OPEN_A = 2.5
 """How far a gallery is pulled apart at most."""
 BARE = 0.5
-"""Share of the glided, opened, displaced and strained copies that are not rattled besides: stacking energies, adhesion,
-barriers and elastic constants are read there."""
-KINDS = {"rattled": 0.3, "strained": 0.22, "squeezed": 0.06, "glided": 0.18, "opened": 0.1, "displaced": 0.14}
+"""Share of the glided, opened, displaced, pressed and strained copies that are not rattled besides: stacking energies,
+adhesion, barriers and elastic constants are read there."""
+PRESS = (0.5, 0.95)
+"""Share of its distance that is left to a pair of atoms pushed together."""
+NEAR_A = 3.6
+"""Largest distance of such a pair."""
+KINDS = {
+    "rattled": 0.28,
+    "strained": 0.2,
+    "squeezed": 0.05,
+    "glided": 0.17,
+    "opened": 0.08,
+    "displaced": 0.12,
+    "pressed": 0.1,
+}
 """Kinds of copies and their chances; without stacked slabs, or room for an ion, a rattled one takes the place."""
 EMPTY = 0.05
 """Sodium content below which a host counts as empty."""
@@ -68,18 +81,12 @@ def layered(structure: Structure) -> bool:
 
 
 def _variant(structure: Structure, kind: str, stacked: bool, generator: np.random.Generator) -> Variant:
-    if kind == "glided" and stacked:
-        return Variant(_perhaps_rattled(glided(structure, generator), generator), kind)
-    if kind == "opened" and stacked:
-        return Variant(_perhaps_rattled(opened(structure, generator), generator), kind)
-    if kind == "displaced":
-        moved = displaced(structure, generator)
-        if moved is not None:
-            return Variant(_perhaps_rattled(moved, generator), kind)
     if kind == "squeezed":
         return Variant(squeezed(structure, generator), kind)
-    if kind == "strained":
-        return Variant(_perhaps_rattled(strained(structure, generator), generator), kind)
+    if kind in CHANGES and (stacked or kind not in SLIDING):
+        changed = CHANGES[kind](structure, generator)
+        if changed is not None:
+            return Variant(_perhaps_rattled(changed, generator), kind)
     return Variant(rattled(structure, generator), "rattled")
 
 
@@ -153,6 +160,29 @@ def displaced(structure: Structure, generator: np.random.Generator) -> Structure
     return None
 
 
+def pressed(structure: Structure, generator: np.random.Generator) -> Structure | None:
+    """Two near atoms pushed together along their line, half of the times two sodium ions: a model that never saw a
+    close pair lets it fall together. None where no two atoms are near."""
+    inverse = np.linalg.inv(structure.cell)
+    sodium = np.flatnonzero(structure.numbers == SODIUM)
+    ions = len(sodium) > 1 and generator.random() < 0.5
+    for _ in range(20):
+        atom = int(generator.choice(sodium if ions else len(structure)))
+        steps = (structure.positions - structure.positions[atom]) @ inverse
+        vectors = (steps - np.round(steps)) @ structure.cell
+        distances = np.linalg.norm(vectors, axis=1)
+        distances[atom] = np.inf
+        near = np.flatnonzero((distances < NEAR_A) & ((structure.numbers == SODIUM) | (not ions)))
+        if len(near):
+            other = int(generator.choice(near))
+            shift = vectors[other] * (1.0 - generator.uniform(*PRESS)) / 2
+            positions = structure.positions.copy()
+            positions[atom] += shift
+            positions[other] -= shift
+            return structure.moved_to(positions)
+    return None
+
+
 def _has_room(structure: Structure, inverse: Floats, atom: int, target: Floats) -> bool:
     """Whether no other atom, and no image of one, is too near a place."""
     steps = (structure.positions - target) @ inverse
@@ -163,3 +193,14 @@ def _has_room(structure: Structure, inverse: Floats, atom: int, target: Floats) 
     distances[atom] = np.inf
     needed = np.array([ROOM_A.get(int(z), 2.1) for z in structure.numbers])
     return bool((distances > needed[:, None]).all())
+
+
+SLIDING = ("glided", "opened")
+"""Kinds that need stacked slabs."""
+CHANGES: dict[str, Callable[[Structure, np.random.Generator], Structure | None]] = {
+    "glided": glided,
+    "opened": opened,
+    "displaced": displaced,
+    "pressed": pressed,
+    "strained": strained,
+}
