@@ -1,5 +1,8 @@
 """Hops of whole cells on a layered oxide with answers cheap enough to hold them against one another and against ASE."""
 
+import dataclasses
+import re
+
 import numpy as np
 import pytest
 from ase_bands import barrier_by_ase
@@ -221,3 +224,18 @@ def test_tops_are_saddles_of_first_order_with_a_frequency_of_lattice_vibrations(
     np.testing.assert_allclose(net.cell.network.attempts_per_s, found.mean_per_s)
     ridge = solve.find_path(hop.ends[0].structure, hop.ends[1].structure, ionic(), images=3)
     assert hop.path.barrier_eV < ridge.barrier_eV - 0.01
+
+
+def test_an_ion_that_leaves_its_site_while_an_end_relaxes_is_no_hop():
+    sparse = relaxed(build.bulk(build.Block("O3", 1, metals=COBALT, content=1 / 9), repeats=(3, 3)), cell="fixed")
+    settings = config(mechanisms=["interstitial"])
+    chosen = choose(settings, {"O3": sparse}, {})[0]
+    inward = sparse.positions[chosen.hop.ion] - np.array(chosen.hop.target_A)
+    beside = np.array(chosen.hop.target_A) - 1.25 * inward / np.linalg.norm(inward)  # beyond the site, between sites
+    wrong = dataclasses.replace(chosen, hop=dataclasses.replace(chosen.hop, target_A=tuple(beside)))
+    found = {}
+    for name, item in (("right", chosen), ("wrong", wrong)):
+        states = relaxed_states(settings, ionic(), states_of({"O3": sparse}, [item]), Hooks(), name)
+        (found[name],) = ready(settings, {"O3": sparse}, [item], states)
+    assert found["right"].trouble is None
+    assert re.search(r"ion was lost: it left the final site by 1\.\d\d A when that state", found["wrong"].trouble)
