@@ -29,8 +29,9 @@ class Config(Section):
 
     galleries: indices to slide, or "kinds": one gallery of each kind, as far from an interface as there is.
     modes: "rigid"; "normal", atoms and cell along the normal only; "held", slabs held in the plane and ions free:
-    each point starts with the ions half way and with the ions staying behind, both nudged by `NUDGE_A` (seed), since
-    an ion on a symmetry element would stay there, and the lower energy counts.
+    each point starts with the ions half way and with the ions staying behind, and where octahedra stay octahedra with
+    the ions going the other way, all nudged by `NUDGE_A` (seed), since an ion on a symmetry element would stay there,
+    and the lowest energy counts.
     """
 
     points: int = Field(default=6, ge=3)
@@ -149,10 +150,18 @@ def _places(config: Config, task: _Task, fraction: np.ndarray, name: str) -> lis
     """For every fraction the places to start from, of which the lowest counts."""
     up, down = build.letter_vectors(task.structure)
     vectors = [f * up if f > 0 else -f * down for f in fraction]
-    starts = slide_starts(task.structure, task.gallery, task.mode, config.seed)
+    stack = build.classify(task.structure).stack
+    starts = {}
+    for letter in (1, -1):
+        after = stack.glide(task.gallery, letter).gap(task.gallery)
+        across = stack.gap(task.gallery).startswith("O") and after.startswith("O")
+        starts[letter] = slide_starts(task.structure, task.gallery, task.mode, config.seed, across)
     head = f"{name}-{task.label}-gallery{task.gallery}-{task.mode}"
     return [
-        [Place(f"{head}-{f:+.6f}-{k}", solve.slid_by(s, w, t), task.mode) for k, (s, w) in enumerate(starts)]
+        [
+            Place(f"{head}-{f:+.6f}-{k}", solve.slid_by(s, w, t), task.mode)
+            for k, (s, w) in enumerate(starts[1 if f > 0 else -1])
+        ]
         for f, t in zip(fraction, vectors, strict=True)
     ]
 
@@ -177,14 +186,18 @@ def _profile(task: _Task, fraction: np.ndarray, points: list[Point]) -> Profile:
     )
 
 
-def slide_starts(structure: Structure, gallery: int, mode: str, seed: int) -> list[tuple[Structure, np.ndarray]]:
-    """Structures and weights to start from: one, or for free ions two (half way, staying behind), nudged."""
+def slide_starts(
+    structure: Structure, gallery: int, mode: str, seed: int, across: bool
+) -> list[tuple[Structure, np.ndarray]]:
+    """Structures and weights to start from: one, or for free ions two (half way, staying behind), nudged; across adds
+    ions that go the other way: those of O3 find the octahedra of O1 there."""
     weights = build.slide_weights(structure, gallery)
     if mode != "held":
         return [(structure, weights)]
     ions = structure.tags["gallery"] == gallery
     nudged = with_nudged_ions(structure, ions, seed)
-    return [(nudged, weights), (nudged, np.where(ions, 0.0, weights))]
+    shares = (0.5, 0.0, -1.0) if across else (0.5, 0.0)
+    return [(nudged, np.where(ions, share, weights)) for share in shares]
 
 
 def with_nudged_ions(structure: Structure, ions: np.ndarray, seed: int) -> Structure:

@@ -17,7 +17,9 @@ from simkit.potential.base import Evaluation, Potential, Spread
 from simkit.structure import Structure
 from simkit.workflows.common import QUIET, Hooks
 from simkit.workflows.gliding import layered, with_nudged_ions
-from simkit.workflows.gliding_slabs import IONS
+
+SHARES = (0.0, 0.5, 1.0, -1.0)
+"""Where the ions of a gallery start between the slab below (0) and the one above (1); -1: the other way."""
 
 
 class Config(Section):
@@ -174,13 +176,13 @@ def _ends(config: Config, potential: Potential, tasks: list[_Task], hooks: Hooks
     cells = {}
     for task in tasks:
         nudged = with_nudged_ions(task.start, task.start.layers < 0, config.seed)
-        cells |= {(task.key, w): glided(nudged, task.moves, w) for w in IONS}
+        cells |= {(task.key, w): glided(nudged, task.moves, w) for w in SHARES}
     settings = solve.RelaxSettings(max_steps=config.end_max_steps)
     watch = hooks.watch(f"collective: {len(cells)} ends, slabs held")
     held_settings = solve.SlideSettings(config.end_fmax_eV_per_A, settings, watch)
     settled = solve.settle(list(cells.values()), ["held"] * len(cells), potential, held_settings)
     held = dict(zip(cells, settled, strict=True))
-    best = [min((held[task.key, w] for w in IONS), key=lambda o: (o.failed, o.evaluation.energy)) for task in tasks]
+    best = [min((held[task.key, w] for w in SHARES), key=lambda o: (o.failed, o.evaluation.energy)) for task in tasks]
     both = [*(task.start for task in tasks), *(o.structure for o in best)]
     watch = hooks.watch(f"collective: {len(both)} cells, free")
     outcomes = solve.relax(both, potential, "free", config.end_fmax_eV_per_A, settings, watch)

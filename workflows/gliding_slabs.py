@@ -20,6 +20,8 @@ from simkit.workflows.gliding_points import Effort, Place, Point, lowest, settle
 
 IONS = (0.5, 0.0, 1.0)
 """What the ions beside a slab do before they relax: half the way, stay, go along."""
+ACROSS = (-1.0, 0.5, 0.0)
+"""The same in a gallery of octahedra that stays one: they go the other way (-1), to its next octahedra."""
 
 
 class Config(Section):
@@ -112,11 +114,14 @@ class _Task:
         held = config.mode == "held"
         beside = build.slab_weights(self.structure, self.slab, 2.0) == 2.0
         start = with_nudged_ions(self.structure, beside, config.seed) if held else self.structure
+        stack = build.classify(self.structure).stack
+        after, j = stack.glide_slab(self.slab, self.g), self.slab
+        shares = list(zip(*(ion_shares(stack.gap(k), after.gap(k)) for k in (j - 1, j)), strict=True))
         head = f"{name}-{self.label}-slab{self.slab}-{self.g:+d}-{config.mode}"
         return [
             [
                 Place(f"{head}-{f:.6f}-{k}", _moved(start, self.slab, f * vector, ions), config.mode)
-                for k, ions in enumerate(IONS if held and f > 0 else IONS[:1])
+                for k, ions in enumerate(shares if held and f > 0 else shares[:1])
             ]
             for f in fractions(config)
         ]
@@ -158,7 +163,12 @@ def _slabs(config: Config, structure: Structure) -> list[int]:
     return list(range(len(found.stack))) if config.slabs == "all" else list(config.slabs)
 
 
-def _moved(structure: Structure, slab: int, vector: np.ndarray, ions: float) -> Structure:
+def ion_shares(before: str, after: str) -> tuple[float, ...]:
+    """What the ions of a gallery may do while it turns from one kind into another."""
+    return ACROSS if before.startswith("O") and after.startswith("O") else IONS
+
+
+def _moved(structure: Structure, slab: int, vector: np.ndarray, ions: tuple[float, float]) -> Structure:
     weights = build.slab_weights(structure, slab, ions)
     return structure.moved_to(structure.positions + weights[:, None] * vector)
 

@@ -90,7 +90,8 @@ class _Task:
 
     def places(self, config: Config, name: str) -> list[list[Place]]:
         """For every unlike point the places to start from."""
-        starts = slide_starts(self.structure, self.gallery, self.mode, config.seed)
+        octahedral = build.classify(self.structure).stack.gap(self.gallery).startswith("O")
+        starts = slide_starts(self.structure, self.gallery, self.mode, config.seed, octahedral)
         head = f"{name}-{self.label}-gallery{self.gallery}-{self.mode}-{config.period}{config.grid}"
         return [
             [Place(f"{head}-{u:.6f}-{v:.6f}-{k}", solve.slid_by(s, w, t), self.mode) for k, (s, w) in enumerate(starts)]

@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 Step = Callable[..., Any]
 """step(name, compute) runs a step of a study and returns what it found."""
 
-NUMERICS = 1
+NUMERICS = 2
 """Raised when simkit gives other numbers for the same settings, so that no kept value outlives its meaning."""
 
 

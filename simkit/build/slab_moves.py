@@ -10,12 +10,14 @@ from simkit.errors import InputError
 from simkit.structure import Structure
 
 
-def slab_weights(structure: Structure, slab: int, ions: float = 0.5, found: Classification | None = None) -> Floats:
+def slab_weights(
+    structure: Structure, slab: int, ions: float | tuple[float, float] = 0.5, found: Classification | None = None
+) -> Floats:
     """(n,) share of a translation that each atom takes when one slab glides between its neighbours.
 
-    1 for the slab's atoms, `ions` for those of the two galleries beside it (0: they stay, 1: they go along), 0 for
-    the rest; the cell stays. Raises InputError for a slab that does not exist, and for a stack of one slab, whose
-    glide would move its own image along.
+    1 for the slab's atoms, `ions` for those of the two galleries beside it (0: they stay, 1: they go along; a pair
+    for the gallery below and the one above), 0 for the rest; the cell stays. Raises InputError for a slab that does
+    not exist, and for a stack of one slab, whose glide would move its own image along.
     """
     found = found or classify(structure)
     count = len(found.stack)
@@ -23,8 +25,11 @@ def slab_weights(structure: Structure, slab: int, ions: float = 0.5, found: Clas
         raise InputError(f"slab {slab!r} does not exist; this structure has slabs 0 to {count - 1}.")
     if count < 2:
         raise InputError("a cell of one slab has no slab to glide alone: its images go along; repeat it along c.")
-    beside = (found.slab_of < 0) & np.isin(found.gallery_of, [slab, (slab - 1) % count])
-    return np.where(found.slab_of == slab, 1.0, np.where(beside, ions, 0.0))
+    weights = np.where(found.slab_of == slab, 1.0, 0.0)
+    shares = ions if isinstance(ions, tuple) else (ions, ions)
+    for gallery, share in zip(((slab - 1) % count, slab), shares, strict=True):
+        weights[(found.slab_of < 0) & (found.gallery_of == gallery)] = share
+    return weights
 
 
 def distinct_slabs(found: Classification) -> list[int]:

@@ -57,14 +57,16 @@ def test_three_steps_return_to_the_start(phase, gaps, cycle):
     assert now.evaluation.energy == pytest.approx(first.evaluation.energy, abs=1e-6)
 
 
+@pytest.mark.parametrize("letter", [1, -1])
 @pytest.mark.parametrize("other", ["P3", "O3"])
-def test_the_end_of_a_move_is_the_cell_built_apart(other):
-    """P2|P3 and P2|O3 with a shared slab moved, against stacks with those galleries built and relaxed on their own."""
+def test_the_end_of_a_move_is_the_cell_built_apart(other, letter):
+    """P2|P3 and P2|O3 with a shared slab moved either way, to O2|O3, O2|O1 and O2|P3, against stacks with those
+    galleries built and relaxed on their own."""
     (cell,) = relaxed(build.intergrowth([block("P2", 2), block(other, 3)], (1, 1)).structure)
-    config = gliding_slabs.Config(points=3, letters=[1], slabs=[2], fmax_eV_per_A=2e-3, max_steps=1000)
+    config = gliding_slabs.Config(points=3, letters=[letter], slabs=[2], fmax_eV_per_A=2e-3, max_steps=1000)
     (move,) = gliding_slabs.run(config, MODEL, cell).moves
     assert move.converged and move.found == move.after
-    stack = build.classify(cell).stack.glide_slab(2, 1)
+    stack = build.classify(cell).stack.glide_slab(2, letter)
     apart = build.bulk(block("moved", 5, pattern=stack.gaps()), a_A=build.classify(cell).a_A, max_strain_percent=10)
     ends = solve.relax([move.structures[-1], apart.structure], MODEL, "c", 2e-3, TIGHT)
     assert all(o.converged for o in ends)
