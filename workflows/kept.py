@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 from simkit import io
 from simkit.io.keys import digest
 from simkit.io.record import versions
+from simkit.io.rundir import file_name
 from simkit.potential.card import Card
 from simkit.structure import Structure
+from simkit.workflows.common import Content
 from simkit.workflows.structures import Request
 
 Value = TypeVar("Value")
@@ -86,13 +88,19 @@ def _content(config: Request, name: str) -> dict[str, Any]:
 
 @dataclass
 class Keeper:
-    """Keeps the results of a study's steps in a store; `view` gets a hard link with a plain name to each of them."""
+    """Keeps the results of a study's steps in a store; `view` gets a hard link with a plain name to each of them.
+
+    own: key of what no content fixes, in place of the step's: for work that does a step in part
+    items: files of the store, by path below its root, that were kept or read by content
+    """
 
     store: io.Store
     config: Request
     card: Card
     view: Path | None = None
+    own: str = ""
     current: str = field(default="", init=False)
+    items: set[Path] = field(default_factory=set, init=False)
 
     def entering(self, step: Step) -> Step:
         """The same `step`, after which results are kept under the key of the step under way."""
@@ -106,20 +114,28 @@ class Keeper:
     def keep(self, name: str, compute: Callable[[], Value], types: Iterable[type] = (), given: Any = None) -> Value:
         """`keep` of the hooks of a workflow."""
         key = self.key(given)
-        value = self.store.keep(key, name, compute, types)
-        self._show(self.store.path(key, name))
+        kept_as = given.name if isinstance(given, Content) else name
+        value = self.store.keep(key, kept_as, compute, types)
+        path = self.store.path(key, kept_as)
+        if isinstance(given, Content):
+            self.items.add(path.relative_to(self.store.root))
+        self._show(path, name)
         return value
 
     def key(self, given: Any = None) -> str:
         """Key under which the step under way keeps a result."""
-        return step_key(self.config, self.current, self.card) if given is None else content_key(given, self.card)
+        if isinstance(given, Content):
+            return content_key(given.given, self.card)
+        if given is not None:
+            return content_key(given, self.card)
+        return self.own or step_key(self.config, self.current, self.card)
 
-    def _show(self, path: Path) -> None:
+    def _show(self, path: Path, name: str) -> None:
         """A file system without hard links, and a store on another one, go without the view."""
         if self.view is None:
             return
         self.view.mkdir(exist_ok=True)
-        link = self.view / path.name
+        link = self.view / f"{file_name(name)}.npz"
         with contextlib.suppress(OSError):
             if not link.exists() or not link.samefile(path):
                 link.unlink(missing_ok=True)
