@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,11 +31,17 @@ class Rule:
     """needs: steps whose results a step uses, in order; reads: tables and keys of the study that fix its numbers.
 
     stored: the step is a task of its own in a campaign; else it is cheap, and redone wherever it is needed.
+    table: of the study, without which there is no such step.
     """
 
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     stored: bool = True
+    table: str = ""
+
+    def asked(self, study: Mapping[str, Any]) -> bool:
+        """Whether a study, as resolved tables, has the step."""
+        return not self.table or study.get(self.table) is not None
 
 
 RULES: dict[str, Rule] = {
@@ -46,6 +52,9 @@ RULES: dict[str, Rule] = {
     "migration": Rule(("phases", "cell", "relaxation"), ("migration",)),
     "gliding": Rule(("phases", "cell", "relaxation"), ("gliding",)),
     "stress": Rule(("phases", "cell", "relaxation"), ("stress",)),
+    "elastic": Rule(("phases", "cell", "relaxation"), ("elastic",), table="elastic"),
+    "surfaces": Rule(("phases", "cell", "relaxation"), ("surfaces",), table="surfaces"),
+    "dynamics": Rule(("phases", "cell", "relaxation"), ("dynamics",), table="dynamics"),
 }
 """Steps of a study in order, before its report. A step that is not here needs all before it and reads everything."""
 
@@ -83,7 +92,7 @@ def _content(config: Request, name: str) -> dict[str, Any]:
     data = config.model_dump(exclude_none=True)
     rule = RULES.get(name) or Rule(tuple(RULES), tuple(key for key in data if key not in IDLE))
     needs = [_content(config, need) for need in rule.needs]
-    return {"step": name, "settings": {key: data[key] for key in rule.reads}, "needs": needs}
+    return {"step": name, "settings": {key: data.get(key) for key in rule.reads}, "needs": needs}
 
 
 @dataclass

@@ -65,15 +65,15 @@ def run(
     """
     cells = named_structures(structures)
     chosen = choose(config, cells, models or {})
-    wanted = _states(config, cells, chosen, models or {})
+    wanted = states(config, cells, chosen, models or {})
 
     def find() -> Result:
-        states = relaxed_states(config, potential, wanted, hooks, f"{name}-state")
-        hops = ready(config, cells, chosen, states)
+        relaxed = relaxed_states(config, potential, wanted, hooks, f"{name}-state")
+        hops = ready(config, cells, chosen, relaxed)
         paths = _paths(config, potential, hops, hooks, name)
         found = tuple(_result(cells, item, paths.get(k)) for k, item in enumerate(hops))
         vibrating = config.kinetics.attempts == "harmonic"
-        return Result(found, site_energies(states), harmonic(potential, found, hooks, name) if vibrating else {})
+        return Result(found, site_energies(relaxed), harmonic(potential, found, hooks, name) if vibrating else {})
 
     return hooks.keep(name, find, (Result, measure.Attempts, *TYPES))
 
@@ -98,7 +98,7 @@ def joins(config: Config) -> bool:
     return config.network and config.hops != "kinds" and config.number is None
 
 
-def _states(
+def states(
     config: Config, cells: Mapping[str, Structure], chosen: list[Chosen], models: Mapping[str, Built]
 ) -> dict[Key, Structure]:
     """Every state the hops join, and where they make a network a vacancy of every class of sites."""
@@ -131,7 +131,9 @@ def _content(config: Config, item: Ready) -> Content:
     ends = [end.structure for end in item.ends]
     names = ("images", "climb", "fmax_eV_per_A", "barrier_change_eV", "max_steps")
     how = {name: getattr(config, name) for name in names}
-    return Content({"step": "band", "ends": ends, "through": item.through, "ion": item.chosen.hop.moving, **how}, "band")
+    return Content(
+        {"step": "band", "ends": ends, "through": item.through, "ion": item.chosen.hop.moving, **how}, "band"
+    )
 
 
 def _result(cells: Mapping[str, Structure], item: Ready, path: solve.Path | None) -> HopResult:

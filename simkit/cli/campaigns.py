@@ -198,11 +198,11 @@ def settings_of(root: Path) -> site.Site:
 def graph(resolved: plan.Plan) -> list[str]:
     """The tasks in words: how many of each step, what each study needs, what is shared."""
     tasks, members = list(resolved.tasks.values()), len(resolved.members)
-    steps = dict.fromkeys(task.step for task in tasks)
+    steps = dict.fromkeys(task.title for task in tasks)
     lines = [f"{resolved.name}: {members} studies, {len(tasks)} tasks in {len(resolved.units())} units"]
     for step in steps:
-        found = [task for task in tasks if task.step == step]
-        needs = dict.fromkeys(resolved.tasks[key].step for task in found for key in task.needs)
+        found = [task for task in tasks if task.title == step]
+        needs = dict.fromkeys(resolved.tasks[key].title for task in found for key in task.needs)
         lines.append(f"  {len(found):>6} {step}" + (f", after {', '.join(needs)}" if needs else ""))
     for member in resolved.members.values():
         lines.append(
