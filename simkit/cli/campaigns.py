@@ -12,6 +12,7 @@ import tomli_w
 import typer
 
 from simkit import io
+from simkit.cli.standing import SITE_FILE, submitted
 from simkit.config import read_toml
 from simkit.slurm import engines, queue, script, site
 from simkit.workflows.campaign import plan, run, stopping
@@ -19,7 +20,6 @@ from simkit.workflows.campaign import status as standing
 from simkit.workflows.campaign.drive import Tally
 from simkit.workflows.campaign.engine import Inline
 
-SITE_FILE = "runs/site.toml"
 JOB_FILE = "runs/job.sh"
 
 File = Annotated[Path, typer.Argument(help="Campaign file, or a study file: a campaign of one.")]
@@ -38,7 +38,6 @@ MaxJobs = Annotated[int | None, typer.Option("--max-jobs", help="More than 1: so
 Watch = Annotated[bool, typer.Option("--watch", help="Look again every few seconds until it is over.")]
 Which = Annotated[list[str] | None, typer.Argument(help="Keys or steps; all failed tasks where none is named.")]
 
-WATCH_S = 5.0
 CANCEL_ROUNDS = 3
 CANCEL_PAUSE_S = 1.0
 
@@ -162,33 +161,6 @@ def verify_command(root: Folder) -> None:
     raise typer.Exit(74 if found else 0)
 
 
-def show_status(root: Path, watch: bool) -> None:
-    """The table of a campaign; its exit code says whether it is over: 0 all done, 1 some failed, 75 not yet."""
-    resolved, settings = plan.read(root), settings_of(root)
-    while True:
-        found = standing.status(root, resolved)
-        jobs = queue.queued(submitted(root))
-        for line in standing.lines(found, found.total("running"), "GPU" if settings.gpus else "core"):
-            typer.echo(line)
-        for one in jobs:
-            typer.echo(f"  job {one.job} {one.state.lower()}, {one.left} left, {one.why}")
-        if found.finished or not watch:
-            break
-        time.sleep(WATCH_S)
-    raise typer.Exit((1 if found.total("failed") else 0) if found.finished else 75)
-
-
-def is_campaign(root: Path) -> bool:
-    """Whether a folder holds a campaign."""
-    return (root / plan.LOCK).exists()
-
-
-def submitted(root: Path) -> list[str]:
-    """Jobs of a campaign so far, successors included."""
-    path = root / "runs" / "jobs"
-    return list(dict.fromkeys(path.read_text().split())) if path.exists() else []
-
-
 def settings_of(root: Path) -> site.Site:
     """The site a campaign was submitted for; a plain machine where it was not."""
     path = root / SITE_FILE
@@ -198,11 +170,11 @@ def settings_of(root: Path) -> site.Site:
 def graph(resolved: plan.Plan) -> list[str]:
     """The tasks in words: how many of each step, what each study needs, what is shared."""
     tasks, members = list(resolved.tasks.values()), len(resolved.members)
-    steps = dict.fromkeys(task.step for task in tasks)
+    steps = dict.fromkeys(task.title for task in tasks)
     lines = [f"{resolved.name}: {members} studies, {len(tasks)} tasks in {len(resolved.units())} units"]
     for step in steps:
-        found = [task for task in tasks if task.step == step]
-        needs = dict.fromkeys(resolved.tasks[key].step for task in found for key in task.needs)
+        found = [task for task in tasks if task.title == step]
+        needs = dict.fromkeys(resolved.tasks[key].title for task in found for key in task.needs)
         lines.append(f"  {len(found):>6} {step}" + (f", after {', '.join(needs)}" if needs else ""))
     for member in resolved.members.values():
         lines.append(

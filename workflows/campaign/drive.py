@@ -32,19 +32,31 @@ STOP_WAIT_S = 300.0
 
 @dataclass(frozen=True)
 class Unit:
-    """What is done in one go: `keys`, after all of `needs` (keys of other units).
+    """What is done in one go: `keys`, and what each of them needs (keys of other units).
 
-    A batch keeps its composition when some of it is done: `skip` are keys that need no attempt.
+    skip: keys that need no attempt here: they are done, failed, or behind a failure.
     """
 
     keys: tuple[str, ...]
-    needs: tuple[str, ...]
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     skip: frozenset[str] = frozenset()
 
     @property
     def left(self) -> tuple[str, ...]:
         """Keys that are to be attempted."""
         return tuple(key for key in self.keys if key not in self.skip)
+
+    def without(self, keys: Iterable[str]) -> Unit:
+        """The same with more keys to skip."""
+        return Unit(self.keys, self.needs, self.skip | set(keys))
+
+
+@dataclass
+class _Waiting:
+    """A unit, and what it still waits for."""
+
+    unit: Unit
+    open: set[str]
 
 
 @dataclass
@@ -86,8 +98,8 @@ class Driver:
         self._ready: deque[Unit] = deque()
         self._later: list[tuple[float, Unit]] = []
         self._flying: dict[Future, Unit] = {}
-        self._open: dict[str, set[str]] = {}
-        self._behind: dict[str, list[Unit]] = {}
+        self._behind: dict[str, list[_Waiting]] = {}
+        self._held: set[str] = set()
         self._tries: dict[str, int] = {}
         self._nodes: dict[str, int] = {}
         self.tally = Tally()
@@ -111,16 +123,19 @@ class Driver:
         failed = {key for unit in units for key in unit.keys if key not in finished and self._has_failed(key)}
         self.tally.done, self.tally.failed = len(finished), len(failed)
         for unit in units:
-            unit = Unit(unit.keys, unit.needs, frozenset(unit.keys) & (finished | failed))
-            if not unit.left:
-                continue
-            needs = {key for key in unit.needs if key not in finished}
-            if not needs:
-                self._ready.append(unit)
-                continue
-            self._open[unit.keys[0]] = needs
-            for key in needs:
-                self._behind.setdefault(key, []).append(unit)
+            unit = unit.without(key for key in unit.keys if key in finished or key in failed)
+            if unit.left:
+                self._place(unit, finished)
+        for key in failed:
+            self._hold_behind(key)
+
+    def _place(self, unit: Unit, finished: set[str]) -> None:
+        """A unit is ready, or stands behind what it needs."""
+        waiting = _Waiting(unit, {key for mine in unit.left for key in unit.needs.get(mine, ())} - finished)
+        for key in waiting.open:
+            self._behind.setdefault(key, []).append(waiting)
+        if not waiting.open:
+            self._ready.append(unit)
 
     def _has_failed(self, key: str) -> bool:
         return (self._store.folder(key) / FAILED_FILE).exists()
@@ -151,7 +166,7 @@ class Driver:
         if error is None:
             again = [outcome["key"] for outcome in future.result() if self._took(outcome)]
             delay = BUSY_S if any(o["state"] == BUSY for o in future.result()) else 0.0
-            self._retry(again, unit.needs, delay)
+            self._retry(again, delay)
         else:
             self._lost(error, unit)
 
@@ -198,7 +213,7 @@ class Driver:
         for key in left:
             if key != blamed or self._after_loss(key, kind, error):
                 again.append(key)
-        self._retry(again, unit.needs, 0.0)
+        self._retry(again, 0.0)
 
     def _after_loss(self, key: str, kind: str, error: BaseException) -> bool:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -224,27 +239,46 @@ class Driver:
         lines = self._store.attempts(key)
         return bool(lines) and lines[-1]["event"] == "start"
 
-    def _retry(self, keys: Iterable[str], needs: tuple[str, ...], delay_s: float) -> None:
+    def _retry(self, keys: Iterable[str], delay_s: float) -> None:
+        """One by one: what spoiled a batch is then known by its name."""
         at = time.monotonic() + delay_s
         for key in keys:
-            self._later.append((at, Unit((key,), needs)))
+            self._later.append((at, Unit((key,))))
 
     def _finished(self, key: str) -> None:
         self.tally.done += 1
         self._tries.pop(key, None)
         self._nodes.pop(key, None)
-        for unit in self._behind.pop(key, ()):
-            needs = self._open[unit.keys[0]]
-            needs.discard(key)
-            if not needs:
-                del self._open[unit.keys[0]]
-                self._ready.append(unit)
+        for waiting in self._behind.pop(key, ()):
+            self._settle(waiting, key)
+
+    def _settle(self, waiting: _Waiting, key: str) -> None:
+        """A unit waits for one thing less."""
+        if key not in waiting.open:
+            return
+        waiting.open.discard(key)
+        if not waiting.open and waiting.unit.left:
+            self._ready.append(waiting.unit)
+
+    def _hold_behind(self, key: str) -> None:
+        """What needs a key that will not be done is held, and what needs that; the rest of its batch goes on."""
+        for waiting in self._behind.pop(key, ()):
+            stuck = [mine for mine in waiting.unit.left if key in waiting.unit.needs.get(mine, ())]
+            waiting.unit = waiting.unit.without(stuck)
+            still = {need for mine in waiting.unit.left for need in waiting.unit.needs.get(mine, ())}
+            for gone in waiting.open - still - {key}:
+                waiting.open.discard(gone)
+            self._held |= set(stuck)
+            self._settle(waiting, key)
+            for mine in stuck:
+                self._hold_behind(mine)
 
     def _give_up(self, key: str, reason: str) -> None:
         self.tally.failed += 1
         self._tries.pop(key, None)
         self._store.write_sealed(key, FAILED_FILE, {"key": key, "reason": reason, "time_s": round(time.time(), 3)})
         self.tell(f"{key[:10]} failed: {reason}")
+        self._hold_behind(key)
 
     def _stop(self, reason: str) -> None:
         """Ask everybody to save and stop; nothing new is begun."""
@@ -270,9 +304,10 @@ class Driver:
     def _leased(self) -> bool:
         return any(holder(self._store.folder(key)) for unit in self._flying.values() for key in unit.left)
 
-    def _waiting(self) -> list[str]:
+    def _waiting(self) -> set[str]:
         left = [*self._ready, *(unit for _, unit in self._later), *self._flying.values()]
-        return [key for unit in left for key in unit.left] + list(self._open)
+        left += [waiting.unit for behind in self._behind.values() for waiting in behind]
+        return {key for unit in left for key in unit.left} | self._held
 
 
 def progress(store: io.Store, key: str) -> list[str]:

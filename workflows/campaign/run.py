@@ -11,7 +11,7 @@ from simkit import io
 from simkit.errors import InputError
 from simkit.io.rundir import Lock
 from simkit.io.store import FAILED as FAILED_FILE
-from simkit.workflows.campaign import config, plan, results
+from simkit.workflows.campaign import config, plan, planning, results
 from simkit.workflows.campaign.drive import Driver, Tally, Unit
 from simkit.workflows.campaign.engine import Engine
 from simkit.workflows.campaign.stopping import FILE, Stopping, forget, listen
@@ -22,7 +22,7 @@ DRIVER_LOCK = "runs/driver.lock"
 
 def resolve(path: Path) -> plan.Plan:
     """The plan of a campaign or study file. Raises InputError for everything that could only fail later."""
-    return plan.plan(*config.read(path))
+    return planning.plan(*config.read(path))
 
 
 def write(path: Path, root: Path, resolved: plan.Plan) -> None:
@@ -61,9 +61,7 @@ def drive(root: Path, engine: Callable[[], Engine], tell: Callable[[str], None] 
 def units(resolved: plan.Plan) -> list[Unit]:
     """What is done in one go, with what it needs."""
     tasks = resolved.tasks
-    return [
-        Unit(keys, tuple(dict.fromkeys(need for key in keys for need in tasks[key].needs))) for keys in resolved.units()
-    ]
+    return [Unit(keys, {key: tasks[key].needs for key in keys}) for keys in resolved.units()]
 
 
 def describing(root: Path, resolved: plan.Plan) -> Callable[[str], dict[str, Any]]:
@@ -72,7 +70,8 @@ def describing(root: Path, resolved: plan.Plan) -> Callable[[str], dict[str, Any
     def describe(key: str) -> dict[str, Any]:
         task = resolved.tasks[key]
         folder = str(resolved.folder(root, task.member))
-        return asdict(Item(key, task.step, task.phase, resolved.members[task.member].data, folder, task.needs))
+        data, share = resolved.members[task.member].data, (task.stage, task.part, task.parts)
+        return asdict(Item(key, task.step, task.phase, data, folder, task.needs, share))
 
     return describe
 

@@ -18,13 +18,14 @@ from simkit.errors import InputError, Interrupted, SimkitError, Stopped
 from simkit.io.leases import holder, lease
 from simkit.workflows import committee, outputs, relax, study
 from simkit.workflows.campaign import facts
-from simkit.workflows.campaign.config import REPORT
-from simkit.workflows.campaign.plan import PHASE
+from simkit.workflows.campaign.plan import PHASE, REPORT
 from simkit.workflows.campaign.saving import Saver
+from simkit.workflows.campaign.sharing import WORK
 from simkit.workflows.campaign.stopping import FILE, Stopping, listen
-from simkit.workflows.common import Hooks
+from simkit.workflows.common import Hooks, Share, Shared
 from simkit.workflows.kept import RULES, Keeper
 from simkit.workflows.ledger import Ledger
+from simkit.workflows.together import together
 
 DONE, FAILED, INTERRUPTED, DISK, AGAIN, BUSY = "done", "failed", "interrupted", "disk", "again", "busy"
 """How a task ends: done; failed for good; to be taken up again; the disk refused; an error that may pass; another
@@ -47,6 +48,7 @@ Outcome = dict[str, Any]
 class Item:
     """A task as a worker gets it. study: resolved tables; folder: run directory for its report; needs: keys before.
 
+    share: stage, part and number of parts where only a share of a step is asked for; the stage is empty otherwise
     skip: it is here for the batch it belongs to, and not attempted.
     """
 
@@ -56,11 +58,12 @@ class Item:
     study: Mapping[str, Any]
     folder: str
     needs: tuple[str, ...]
+    share: tuple[str, int, int] = ("", 0, 1)
     skip: bool = False
 
 
 def perform(root: str, items: Sequence[Mapping[str, Any]], deadline_s: float = 0.0) -> list[Outcome]:
-    """Do tasks, of a campaign in the folder `root`, one after the other; phases of one batch relax together.
+    """Do tasks of a campaign in the folder `root`; those of one batch side by side, in joint evaluations.
 
     Never raises what belongs to one task: each gets an outcome. What was done before is not done again.
     """
@@ -68,17 +71,35 @@ def perform(root: str, items: Sequence[Mapping[str, Any]], deadline_s: float = 0
     pin_device()
     deadline_s = deadline_s or float(os.environ.get("SIMKIT_DEADLINE_S", 0))
     job = _Job(Path(root), Stopping(Path(root) / FILE, deadline_s))
-    asked = [Item(**{**item, "needs": tuple(item["needs"])}) for item in items]
-    together = _Together(job, [item for item in asked if item.step == PHASE])
-    return [
-        attempt(job.store, item, functools.partial(_compute, job, item, together), job.stopping)
-        for item in asked
-        if not item.skip
-    ]
+    asked = [item_of(given) for given in items if not given.get("skip")]
+    try:
+        model = _model_of(study.settings(asked[0].study)) if len(asked) > 1 else None
+    except Exception:  # each task says so itself, and is tried again or not
+        model = None
+    if model is None:
+        return [_attempted(job, item, 1, None) for item in asked]
+    done = together(model, [functools.partial(_attempted, job, item, len(asked)) for item in asked])
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+    return done
 
 
-def attempt(store: io.Store, item: Item, compute: Callable[[], facts.Facts], stopping: Stopping) -> Outcome:
-    """One try at one task: noted in attempts.jsonl, its result sealed, its failure named."""
+def item_of(given: Mapping[str, Any]) -> Item:
+    """An item that travelled as plain data."""
+    return Item(**{**given, "needs": tuple(given["needs"]), "share": tuple(given.get("share", ("", 0, 1)))})
+
+
+def _attempted(job: _Job, item: Item, company: int, model: potential.Potential | None) -> Outcome:
+    compute = functools.partial(_compute, job, item, model)
+    return attempt(job.store, item, compute, job.stopping, company)
+
+
+def attempt(store: io.Store, item: Item, compute: Callable[[], Any], stopping: Stopping, company: int = 1) -> Outcome:
+    """One try at one task: noted in attempts.jsonl, its result sealed, its failure named.
+
+    company: so many tasks go side by side, each of which is charged with its part of the time.
+    """
     if store.result(item.key) is not None:
         return {"key": item.key, "state": DONE, "reason": "was done before"}
     if stopping.reason():
@@ -91,7 +112,10 @@ def attempt(store: io.Store, item: Item, compute: Callable[[], facts.Facts], sto
     store.note(item.key, "start", **where())
     with lease(folder):
         state, reason, spent = _tried(store, item, compute)
-    store.note(item.key, state, reason=reason, seconds=round(time.time() - begun, 3), step=item.step, **spent)
+    seconds = round((time.time() - begun) / company, 3)
+    if "model_seconds" in spent:
+        spent["model_seconds"] = round(spent["model_seconds"] / company, 3)
+    store.note(item.key, state, reason=reason, seconds=seconds, step=item.step, **spent)
     return {"key": item.key, "state": state, "reason": reason}
 
 
@@ -105,7 +129,7 @@ def where() -> dict[str, Any]:
 def _tried(store: io.Store, item: Item, compute: Callable[[], Any]) -> tuple[str, str, dict[str, Any]]:
     try:
         found, spent = compute()
-        store.finish(item.key, {"step": item.step, "converged": found.converged, "rows": found.rows})
+        store.finish(item.key, {"step": item.step, "converged": found.converged, "rows": found.rows}, found.items)
     except Interrupted as error:
         return INTERRUPTED, str(error), {}
     except (InputError, Stopped) as error:
@@ -155,57 +179,37 @@ class _Reached(Exception):
         self.value = value
 
 
-@dataclass(frozen=True)
-class _Together:
-    """Phases of one batch, relaxed when the first of them is asked for."""
-
-    job: _Job
-    items: Sequence[Item]
-
-    def outcomes(self, model: potential.Potential) -> dict[str, Any]:
-        """Outcome by key. One that broke down is among them: it is for its own task to say so."""
-        settings = study.settings(self.items[0].study)
-        cells = {item.key: _phase_cell(item) for item in self.items}
-        saver = Saver(self.job.store, self.items[0].key, self.job.stopping)
-        return _relaxed(settings.relax, model, cells, saver)
+def _model_of(settings: study.Config) -> potential.Potential:
+    return _model(settings.potential, settings.device, settings.dtype)
 
 
-_batches: dict[tuple[str, ...], dict[str, Any]] = {}
-
-
-def _relaxed(settings: relax.Config, model: Any, cells: Mapping[str, Any], saver: Saver) -> dict[str, Any]:
-    """The last batch only is remembered: its tasks come one after the other."""
-    name = tuple(cells)
-    if name not in _batches:
-        found = relax.run(settings, model, cells, Hooks(watch=saver.watch), "phases").outcomes
-        _batches.clear()
-        _batches[name] = found
-    return _batches[name]
-
-
-def _phase_cell(item: Item) -> Any:
-    return study.checked_cells(study.settings(item.study))[1][item.phase]
-
-
-def _compute(job: _Job, item: Item, together: _Together) -> tuple[facts.Facts, dict[str, Any]]:
+def _compute(job: _Job, item: Item, model: potential.Potential | None) -> tuple[facts.Facts, dict[str, Any]]:
     settings = study.settings(item.study)
-    loaded = _model(settings.potential, settings.device, settings.dtype)
+    loaded = _model_of(settings) if model is None else model
     counted = potential.Counted(committee.watched(settings.committee, loaded))
-    value = _value(job, item, settings, counted, together)
-    return facts.of(item.step, value), {f"model_{name}": value for name, value in asdict(counted.cost).items()}
+    found = _found(job, item, settings, counted)
+    return found, {f"model_{name}": value for name, value in asdict(counted.cost).items()}
 
 
-def _value(job: _Job, item: Item, settings: study.Config, model: potential.Counted, together: _Together) -> Any:
+def _found(job: _Job, item: Item, settings: study.Config, model: potential.Counted) -> facts.Facts:
+    if item.share[0]:
+        return _shared(job, item, settings, model)
     if item.step == PHASE:
-        return _phase(job, item, model, together)
+        return facts.of(item.step, _phase(job, item, settings, model))
     if item.step == REPORT:
-        return _reported(job, item, settings)
-    return _step(job, item, settings, model)
+        return facts.of(item.step, _reported(job, item, settings))
+    return facts.of(item.step, _step(job, item, settings, model))
 
 
-def _phase(job: _Job, item: Item, model: potential.Counted, together: _Together) -> dict[str, Any]:
+def _phase(job: _Job, item: Item, settings: study.Config, model: potential.Counted) -> dict[str, Any]:
+    cell = study.checked_cells(settings)[1][item.phase]
+    saver = Saver(job.store, item.key, job.stopping)
+
     def compute() -> dict[str, Any]:
-        outcome = together.outcomes(model)[item.key]
+        name = f"phase-{item.phase}"
+        outcome = relax.run(settings.relax, model, {item.phase: cell}, Hooks(watch=saver.watch), name).outcomes[
+            item.phase
+        ]
         trouble = study.broken(outcome)
         if trouble:
             io.write(job.store.made(item.key) / "stopped.extxyz", outcome.structure)
@@ -213,6 +217,37 @@ def _phase(job: _Job, item: Item, model: potential.Counted, together: _Together)
         return {item.phase: outcome}
 
     return job.store.keep(item.key, f"phase-{item.phase}", compute, study.OUTCOMES)
+
+
+def _shared(job: _Job, item: Item, settings: study.Config, model: potential.Counted) -> facts.Facts:
+    """A share of a step for one cell: its items are kept by content, where the step itself then finds them.
+
+    What stands in its way is for the step to say, with the whole picture; a share is done when it has done its best.
+    """
+    saver = Saver(job.store, item.key, job.stopping)
+    read, keeper = Keeper(job.store, settings, model.card), Keeper(job.store, settings, model.card, own=item.key)
+    hooks = Hooks(keeper.keep, saver.watch, Share(*item.share))
+    trouble = ""
+    try:
+        ledger = _ledger(job, item, settings, model)
+        cells = study.one_cell(settings, model, ledger, saver.hooks(read.keep), read.entering(_plainly), item.phase)
+        WORK[item.step](settings, model, cells, hooks)
+    except Shared:
+        pass
+    except (InputError, Stopped) as error:
+        trouble = str(error)
+    row = {"items": len(keeper.items), **({"trouble": trouble} if trouble else {})}
+    return facts.Facts(True, {f"share {item.share[1] + 1} of {item.share[2]}": row}, frozenset(keeper.items))
+
+
+def _plainly(name: str, compute: Callable[[], Any]) -> Any:
+    return compute()
+
+
+def _ledger(job: _Job, item: Item, settings: study.Config, model: potential.Counted) -> Ledger:
+    """One that only says where a broken structure goes."""
+    directory = io.RunDirectory(job.store.made(item.key), item.key)
+    return Ledger(directory, model, committee.watched(settings.committee, model))
 
 
 def _step(job: _Job, item: Item, settings: study.Config, model: potential.Counted) -> Any:
@@ -226,10 +261,8 @@ def _step(job: _Job, item: Item, settings: study.Config, model: potential.Counte
             raise _Reached(compute())
         return compute() if name in rule.needs else None
 
-    ledger = Ledger(
-        io.RunDirectory(job.store.made(item.key), item.key), model, committee.watched(settings.committee, model)
-    )
     try:
+        ledger = _ledger(job, item, settings, model)
         study.replay(settings, model, ledger, saver.hooks(keeper.keep), keeper.entering(step))
     except _Reached as reached:
         return reached.value
@@ -245,7 +278,7 @@ def _reported(job: _Job, item: Item, settings: study.Config) -> Any:
     if folder != job.root:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    loaded = _model(settings.potential, settings.device, settings.dtype)
+    loaded = _model_of(settings)
     saver = Saver(job.store, item.key, job.stopping)
     found = study.run(settings, folder, True, Hooks(watch=saver.watch), "simkit submit", loaded, job.store)
     _add_costs(io.RunDirectory(folder, ""), costs(job.store, item.needs))
