@@ -19,8 +19,14 @@ from simkit.workflows.gliding_surface import Surface
 from simkit.workflows.rundirs import box, card_facts, column, section
 
 MODES = (
-    "Rigid: nothing relaxes. Normal: atoms and the cell along the normal only. Held: the centre of every slab stays "
-    "where the slide put it in the plane, and sodium is free."
+    "Rigid: nothing relaxes. Normal: atoms and the cell along the normal only. In both the ions of the gallery go half "
+    "the way and cannot find their next sites, so that what they give at the next letter is no fault. Held: the centre "
+    "of every slab stays where the slide put it in the plane, and ions are free: these are the faults and barriers."
+)
+LIMITS = (
+    "What these numbers are not: every slab moves as a whole at zero temperature, so they are energies per area of a "
+    "uniform slide, the ideal strength and no yield stress: real slabs glide by dislocations, at a small part of it. "
+    "Ions keep their number and arrangement. Compare cells at the same content with one another."
 )
 ADDITIVE = (
     "A gallery between two slabs of one phase is not touched by an interface and glides as in that phase; what an "
@@ -41,7 +47,7 @@ def lines_section(profiles: Sequence[Profile]) -> dict:
         column("ideal shear stress", "GPa", 2), column("status", text=True),
     ]  # fmt: skip
     grid = {"caption": "Everything above one gallery moved to the next letter.", "columns": columns, "rows": rows}
-    return section("One gallery, along lines", [MODES], [("gliding", "Energy towards each letter.")], [grid])
+    return section("One gallery, along lines", [MODES, LIMITS], [("gliding", "Energy towards each letter.")], [grid])
 
 
 def surface_section(surfaces: Sequence[Surface]) -> dict:
@@ -65,7 +71,7 @@ def surface_section(surfaces: Sequence[Surface]) -> dict:
     ]
     caption = "Gamma surfaces on one colour scale; white: low paths to the neighbouring letters."
     grid = {"caption": "Low paths.", "columns": columns, "rows": rows}
-    return section("Gamma surfaces", words, [("gamma-surfaces", caption)], [grid])
+    return section("Gamma surfaces", [*words, LIMITS], [("gamma-surfaces", caption)], [grid])
 
 
 def moves_section(moves: Sequence[Move], title: str = "Single slabs") -> dict:
@@ -87,7 +93,7 @@ def moves_section(moves: Sequence[Move], title: str = "Single slabs") -> dict:
         "counts. Energies are per area and formula unit of the one slab, above the same cell before the move."
     )
     shown = [("moves", "Barrier and end of every move.")]
-    return section(title, [words], shown, [{"caption": "", "columns": columns, "rows": rows}])
+    return section(title, [words, LIMITS], shown, [{"caption": "", "columns": columns, "rows": rows}])
 
 
 def collective_section(found: Sequence[Transformation]) -> dict:

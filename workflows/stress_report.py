@@ -18,7 +18,9 @@ FIELDS = (
     "Each atom carries its virial over its Voronoi volume (raw). What a site carries in its phase relaxed alone, in "
     "the same state of charge, is taken off (excess), and the rest is averaged by a Gaussian of about one formula unit "
     "(coarse): only that is mechanics. The split of a many-body energy among atoms is the potential's choice, and the "
-    "raw field shows it."
+    "raw field shows it. Sites of one kind share one reference, their mean: what the arrangement of ions does to "
+    "single sites stays in the excess, of a phase alone as well, and is the floor below which differences mean "
+    "nothing. Widths, volumes and the split are choices: compare cells mapped alike, and read no local strength off."
 )
 
 
@@ -90,7 +92,7 @@ def _whole(own: Sequence[Mapped]) -> dict:
     rows = [[m.cell, *_numbers(m.map), m.status] for m in own]
     rows += [[f"{m.cell}: {name} alone", *_numbers(one), ""] for m in own for name, one in m.phases.items()]
     return {
-        "caption": "Von Mises stress over the volume; phases alone are relaxed free.",
+        "caption": "Von Mises stress over the volume; phases alone are relaxed free, and show the floor of the method.",
         "columns": columns,
         "rows": rows,
     }

@@ -31,7 +31,7 @@ class Place:
     """What one place offers by one mechanism: its hops in numbers, and how it percolates in the plane.
 
     place  "P2 at the interface", "P2 inside", "P2" or "P2 alone"; hops: see `tables.statistics`
-    networked  whether its hops were joined into a network
+    networked  whether its hops were joined into a network of a region of this name
     percolates_eV  the larger of the barriers along a and along b; None where one is closed or no network was made
     tracer_cm2_per_s  mean of x and y at the lowest temperature, with its standard error; activation_eV the same mean
     """
@@ -105,7 +105,7 @@ def _place(
         phase=phase,
         place=place,
         hops=statistics(hops),
-        networked=net is not None,
+        networked=net is not None and net.way(region, "a") is not None,
         percolates_eV=barrier,
         bottleneck=bottleneck,
         temperature_K=temperature,
@@ -182,7 +182,11 @@ def verdicts(found: Sequence[Place]) -> list[str]:
 
 
 def _eV(place: Place) -> str:
-    return "no barrier at all (closed)" if place.percolates_eV is None else f"{place.percolates_eV:.3f} eV"
+    return (
+        "no barrier (these hops do not lead through)"
+        if place.percolates_eV is None
+        else f"{place.percolates_eV:.3f} eV"
+    )
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from simkit.workflows.hops.settings import Kinetics
 AXES = ("a", "b", "c")
 INTERFACE = "interface"
 WHOLE = "whole cell"
+OFF = 0.05
+"""How far the share of vacancies may be from that asked for: less than the errors of sampled diffusion."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,19 @@ class Diffusion:
     """Diffusion over one network at one temperature, along x, y, z, cm^2/s.
 
     lone_cm2_per_s  exact, of one vacancy (or one ion) in the endless network; sampled: tracer and collective by kinetic
-    Monte Carlo with standard errors over replicas. None where they cannot be had, and note says why
+    Monte Carlo with standard errors over replicas, vacancy_fraction of the sites being empty. None where they cannot be
+    had, and note says why
     """
 
     temperature_K: float
     lone_cm2_per_s: tuple[float, ...] | None
     sampled: measure.HoppingDiffusion | None
     note: str = ""
+
+    @property
+    def vacancy_fraction(self) -> float | None:
+        """Of the sites that were sampled, how many were empty."""
+        return None if self.sampled is None else 1.0 - self.sampled.ions / len(self.sampled.occupation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +98,9 @@ def regions(cell: CellNetwork, joined: bool) -> dict[str, np.ndarray]:
     phases = np.array(cell.phases)
     names = [name for name in dict.fromkeys(cell.phases) if name]
     if len(names) < 2:
-        return {names[0] if names else WHOLE: np.ones(len(phases), dtype=bool)}
-    found = {WHOLE: np.full(len(phases), joined)}
+        found = {names[0] if names else WHOLE: np.ones(len(phases), dtype=bool)}
+    else:
+        found = {WHOLE: np.full(len(phases), joined)}
     for name in names:
         mine = phases == name
         found |= {name: mine, f"{name} inside": mine & ~cell.beside, f"{name} at the {INTERFACE}": mine & cell.beside}
@@ -158,10 +168,25 @@ def _diffusion(config: Kinetics, part: measure.Network, walker: measure.Network,
 
 def _sampled(config: Kinetics, part: measure.Network, temperature_K: float) -> measure.HoppingDiffusion:
     """Kinetic Monte Carlo of ions on all sites but the vacancies."""
-    large = measure.repeated(part, config.repeats)
-    empty = config.vacancies * int(np.prod(config.repeats))
+    repeats, empty = vacant(config, part)
+    large = measure.repeated(part, repeats)
     sampling = measure.KineticSampling(config.replicas, config.jumps_per_ion, seed=config.seed)
     return measure.hopping_diffusion(large, len(large.positions) - empty, temperature_K, sampling)
+
+
+def vacant(config: Kinetics, part: measure.Network) -> tuple[list[int], int]:
+    """The fewest repeats of a region in which whole vacancies make the fraction asked for, within `OFF`, and how many.
+
+    Tracer diffusion goes with the number of vacancies: one in every region, whatever its size, would be no comparison.
+    A site that hops lead to its own image is repeated at least once.
+    """
+    a, b, c = config.repeats
+    for more in count(2 if (part.ends[:, 0] == part.ends[:, 1]).any() else 1):
+        large = len(part.positions) * a * b * c * more**2
+        empty = round(config.vacancy_fraction * large)
+        if 0 < empty < large and abs(empty / large / config.vacancy_fraction - 1.0) <= OFF:
+            return [a * more, b * more, c], empty
+    raise AssertionError("counting never ends")
 
 
 def lone_activation_eV(runs: Sequence[Diffusion]) -> tuple[float | None, ...]:

@@ -164,4 +164,6 @@ def hop_line(hop: Mapping[str, Any]) -> str:
     """One hop of `numbers.hop` in words; a path that did not converge has no barrier to be quoted."""
     known = hop["barrier_eV"] is not None
     barrier = f", barrier {hop['barrier_eV']:.3f} eV, back {hop['reverse_barrier_eV']:.3f}" if known else ""
-    return f"{hop['name']} ({hop['sites']}): {hop['status']}{barrier}"
+    rest = min((split["energy_eV"] for split in hop.get("splits", ())), default=None)
+    split = "" if rest is None else f", rests on the way at {rest:+.3f}, largest rise {hop['largest_rise_eV']:.3f}"
+    return f"{hop['name']} ({hop['sites']}): {hop['status']}{barrier}{split}"

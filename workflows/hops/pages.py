@@ -17,6 +17,14 @@ MOST_ROWS = 60
 """Rows of a table of hops in the page; all of them are in results.json."""
 
 
+LIMITS = (
+    "What these numbers are not: barriers are those of the potential, at zero temperature, at the fixed cell and ion "
+    "arrangement they were computed in, along the path nearest to the first guess. In the network every hop keeps its "
+    "barrier whatever its neighbours do: ions that repel, order or move together are not in it, nor are e and f sites "
+    "that exclude each other. Compare places and phases with it; take absolute diffusivities from dynamics."
+)
+
+
 def hops(config: Hopping, entries: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> dict[str, Any]:
     """Every hop of `numbers.hop`, as far as a page can hold them."""
     table = {
@@ -83,16 +91,33 @@ def networks(nets: Sequence[Through]) -> list[dict[str, Any]]:
         "Highest saddle: above the lowest site of the region, the activation energy of a lone carrier at low "
         "temperature; where a minimum on the way lies below both ends of a hop, above that. A cell whose phases no hop "
         "joins has no way across: the slabs between galleries are closed to "
-        f"the hops asked for. Diffusion: {attempts}; ions exclude each other and nothing more; errors are standard "
-        "errors over replicas.",
+        f"the hops asked for. Diffusion: {attempts}; ions exclude each other and nothing more; {_share(nets)} "
+        "of the sites of every region are empty, so that regions can be compared; errors are standard errors over "
+        "replicas.",
+        LIMITS,
         *_gaps(nets),
     ]
-    pictures = [("diffusion", "Tracer diffusion in the plane, two standard errors.")]
+    pictures = [
+        ("diffusion", f"Tracer diffusion in the plane with {_share(nets)} of the sites empty, two standard errors.")
+    ]
     pictures += [
-        (f"network-{file_name(n.cell.label)}-{n.cell.mechanism}", f"{n.cell.label}, {n.cell.mechanism}: the network.")
+        (
+            f"network-{file_name(n.cell.label)}-{n.cell.mechanism}",
+            f"{n.cell.label}, {n.cell.mechanism}: the network; in red the hops that decide whether ions get through.",
+        )
         for n in nets
     ]
     return [section("The network they make", words, pictures, [ways, _flows(nets)])]
+
+
+def _share(nets: Sequence[Through]) -> str:
+    """Empty sites per site where ions were sampled, as "10 %"."""
+    known = [run.vacancy_fraction for net in nets for flow in net.flows for run in flow.runs]
+    shares = [100 * share for share in known if share is not None]
+    if not shares:
+        return "none"
+    low, high = f"{min(shares):.0f}", f"{max(shares):.0f}"
+    return f"{low} %" if low == high else f"{low} to {high} %"
 
 
 def _gaps(nets: Sequence[Through]) -> list[str]:

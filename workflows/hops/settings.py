@@ -17,8 +17,8 @@ class Kinetics(Section):
     attempts        "stated": attempts_per_s for every hop; "harmonic": of each hop by harmonic transition state theory
     attempts_per_s  how often an ion tries
     temperatures_K  of kinetic Monte Carlo and of the exact walk of one vacancy
-    vacancies       in each cell as it was computed
-    repeats         of the cell along a, b, c
+    vacancy_fraction  empty sites per site in kinetic Monte Carlo: the same in every region, or D could not be compared
+    repeats         of the cell along a, b, c, at least; more along a and b until the empty sites are a whole number
     replicas, jumps_per_ion  independent runs, and how long they are
     seed            of the random numbers
     """
@@ -26,7 +26,7 @@ class Kinetics(Section):
     attempts: Literal["stated", "harmonic"] = "stated"
     attempts_per_s: float = Field(default=ATTEMPTS_PER_S, gt=0)
     temperatures_K: list[float] = Field(default_factory=lambda: [300.0, 400.0, 500.0, 600.0], min_length=1)
-    vacancies: int = Field(default=1, gt=0)
+    vacancy_fraction: float = Field(default=0.1, gt=0, lt=1)
     repeats: list[int] = Field(default_factory=lambda: [1, 1, 1], min_length=3, max_length=3)
     replicas: int = Field(default=16, ge=2)
     jumps_per_ion: float = Field(default=100.0, gt=0)

@@ -88,7 +88,8 @@ def _run(run: Diffusion) -> dict[str, Any]:
         "collective_error_xyz_cm2_per_s": seen.collective_error_cm2_per_s,
     }
     facts |= {name: np.diag(tensor).tolist() for name, tensor in diagonals.items()}
-    return facts | {"ions": seen.ions, "jumps": seen.jumps, "duration_s": seen.duration_s}
+    sampled = {"ions": seen.ions, "vacancy_fraction": run.vacancy_fraction, "jumps": seen.jumps}
+    return facts | sampled | {"duration_s": seen.duration_s}
 
 
 def _range(values: np.ndarray) -> list[float]:
