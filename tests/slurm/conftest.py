@@ -19,6 +19,7 @@ SIMKIT = Path(sys.executable).parent / "simkit"
 CAMPAIGN = """
 name = "faults"
 study = "study.toml"
+spread = 2
 steps = ["strained phases", "migration", "gliding", "stress"]
 
 [over]
