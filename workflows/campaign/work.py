@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 
 from simkit import io, potential
 from simkit.errors import InputError, SimkitError, Stopped
-from simkit.workflows import committee, outputs, relax, study
+from simkit.workflows import committee, relax, study
 from simkit.workflows.campaign import facts
 from simkit.workflows.campaign.attempt import DONE, KEPT, Item, Outcome, attempt, item_of, pin_device
 from simkit.workflows.campaign.plan import PHASE, REPORT
@@ -214,4 +215,4 @@ def _add_costs(run: io.RunDirectory, spent: Mapping[str, Mapping[str, Any]]) -> 
     for step in record["steps"]:
         step.update(spent.get(step["name"], {}))
     run.write_json("record.json", record)
-    outputs.page(run)
+    importlib.import_module(study.OUTPUTS).page(run)
