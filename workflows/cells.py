@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,22 @@ def intergrowth(config: StackConfig, seed: int, heights: Mapping[str, build.Heig
 
 def phase_cells(config: StackConfig, seed: int) -> dict[str, build.Model]:
     """Each distinct phase alone, in the smallest cell of at least two galleries that closes without shear."""
-    cells = {}
+    return dict(_phase_cells(_Said(config.model_dump_json(), config), seed))
+
+
+@dataclass(frozen=True)
+class _Said:
+    """Settings that are the same where they say the same."""
+
+    text: str
+    config: StackConfig = field(compare=False)
+
+
+@lru_cache(maxsize=32)
+def _phase_cells(said: _Said, seed: int) -> dict[str, build.Model]:
+    """Built once: the steps of a study ask for them again and again. Models are frozen."""
+    cells: dict[str, build.Model] = {}
+    config = said.config
     for name, block in zip(phase_names(config), blocks_of(config), strict=True):
         if name not in cells:
             model = build.bulk(_alone(block), config.repeats, seed)

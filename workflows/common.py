@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,15 +20,54 @@ def unwatched(label: str) -> Observer | None:
 
 
 @dataclass(frozen=True)
+class Content:
+    """What fixes a kept value by itself, whatever step or study asks for it.
+
+    given: plain data, arrays and records; name: tells values apart that share `given`
+    """
+
+    given: Any
+    name: str
+
+
+@dataclass(frozen=True)
+class Share:
+    """Part `part` of `parts` of the items of one stage of a step: whoever has it does these and leaves."""
+
+    stage: str
+    part: int
+    parts: int
+
+
+class Shared(Exception):
+    """The items of a share are done and kept."""
+
+
+@dataclass(frozen=True)
 class Hooks:
     """keep(name, compute, types, given) returns a saved result, or computes and saves it; watch(label) gives an
     observer, or hooks of a solver that also save and restore what is under way.
 
-    given: what fixes a result by itself, whatever step or study asks for it; None: the step and its settings.
+    given: the `Content` that fixes a result by itself, or what does for a result of that name; None: the step and its
+    settings.
+    share: of one stage of the work, where many share it; its results are kept, and `Shared` is raised.
     """
 
     keep: Callable[..., Any] = unsaved
     watch: Callable[[str], Observer | None] = unwatched
+    share: Share | None = None
+
+    def mine(self, stage: str, items: Sequence[Any]) -> list[Any]:
+        """Of the items of a stage those to do here: all, or those of the share."""
+        if self.share is None or self.share.stage != stage:
+            return list(items)
+        low, high = (len(items) * k // self.share.parts for k in (self.share.part, self.share.part + 1))
+        return list(items[low:high])
+
+    def leave(self, stage: str) -> None:
+        """End here where no more than this stage was asked for."""
+        if self.share is not None and self.share.stage == stage:
+            raise Shared
 
 
 QUIET = Hooks()

@@ -17,7 +17,8 @@ from simkit.potential.base import Evaluation, Potential, Spread
 from simkit.potential.card import Card
 from simkit.structure import Structure
 from simkit.units import EV_PER_A3_IN_GPA
-from simkit.workflows.common import QUIET, Hooks, named_structures
+from simkit.workflows.common import QUIET, Content, Hooks, named_structures
+from simkit.workflows.hops.keeping import Place, batched
 from simkit.workflows.rundirs import card_facts, column, section
 
 
@@ -64,6 +65,8 @@ class Result:
 
 TYPES = (Result, Answer, measure.Elastic)
 OUTCOMES = (solve.Outcome, Evaluation, Spread)
+RELAXED, STRAINED = "relaxed cells", "strained cells"
+"""Stages, which many may share."""
 
 
 def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QUIET, name: str = "elastic") -> Result:
@@ -80,12 +83,9 @@ def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QU
 def _computed(config: Config, potential: Potential, given: Mapping[str, Structure], hooks: Hooks, name: str) -> Result:
     spent = dict.fromkeys(given, 0)
     if config.relax:
-        tight = 0.3 * config.fmax_eV_per_A
-        settings = solve.RelaxSettings(max_steps=config.max_steps, stress_max_GPa=config.stress_max_GPa)
-        found = solve.relax(list(given.values()), potential, "free", tight, settings, hooks.watch(f"{name}: relaxing"))
-        _require(dict(zip(given, found, strict=True)))
-        spent = {label: o.evaluations for label, o in zip(given, found, strict=True)}
-        given = {label: o.structure for label, o in zip(given, found, strict=True)}
+        found = _relaxed(config, potential, given, hooks, name)
+        spent = {label: o.evaluations for label, o in found.items()}
+        given = {label: o.structure for label, o in found.items()}
     turns = {label: _rotations(s, config.symprec_A) for label, s in given.items()}
     needed = {label: measure.strains_needed(r) for label, r in turns.items()}
     strained = {
@@ -94,11 +94,7 @@ def _computed(config: Config, potential: Potential, given: Mapping[str, Structur
         for k in needed[label]
         for sign in (1, -1)
     }
-    settings = solve.RelaxSettings(max_steps=config.max_steps)
-    watch = hooks.watch(f"{name}: {len(strained)} strained cells")
-    outcomes = solve.relax(list(strained.values()), potential, "fixed", config.fmax_eV_per_A, settings, watch)
-    by_key = dict(zip(strained, outcomes, strict=True))
-    _require({f"{label}, strain {k}": o for (label, k, _), o in by_key.items()})
+    by_key = _settled(config, potential, strained, hooks, name)
     residual = {
         label: float(np.abs(e.stress).max() * EV_PER_A3_IN_GPA)
         for label, e in zip(given, potential.evaluate(list(given.values())), strict=True)
@@ -113,10 +109,57 @@ def _computed(config: Config, potential: Potential, given: Mapping[str, Structur
     return Result(answers)
 
 
+def _relaxed(
+    config: Config, potential: Potential, given: Mapping[str, Structure], hooks: Hooks, name: str
+) -> dict[str, solve.Outcome]:
+    """The structures free of stress."""
+    tight = 0.3 * config.fmax_eV_per_A
+    settings = solve.RelaxSettings(max_steps=config.max_steps, stress_max_GPa=config.stress_max_GPa)
+
+    def prepare(labels: list[str]) -> solve.Descent:
+        return solve.prepare_relaxation([given[label] for label in labels], potential, "free", tight, settings)
+
+    how = {"fmax": tight, "max_steps": config.max_steps, "stress_max_GPa": config.stress_max_GPa}
+    places = {
+        label: Place(f"{name}-relaxed-{label}", Content({"step": "free", "start": s, **how}, "free"))
+        for label, s in given.items()
+    }
+    found = batched(hooks, places, OUTCOMES, prepare, solve.outcomes, RELAXED)
+    _require(found)
+    return found
+
+
+def _settled(
+    config: Config, potential: Potential, strained: Mapping[tuple, Structure], hooks: Hooks, name: str
+) -> dict[tuple, solve.Outcome]:
+    """Strained cells with relaxed ions."""
+    settings = solve.RelaxSettings(max_steps=config.max_steps)
+
+    def prepare(keys: list[tuple]) -> solve.Descent:
+        cells = [strained[key] for key in keys]
+        return solve.prepare_relaxation(cells, potential, "fixed", config.fmax_eV_per_A, settings)
+
+    how = {"fmax": config.fmax_eV_per_A, "max_steps": config.max_steps}
+    places = {
+        (label, k, sign): Place(
+            f"{name}-{label}-strain{k}-{sign:+d}", Content({"step": "strained", "start": s, **how}, "strained")
+        )
+        for (label, k, sign), s in strained.items()
+    }
+    found = batched(hooks, places, OUTCOMES, prepare, solve.outcomes, STRAINED)
+    _require({f"{label}, strain {k}": o for (label, k, _), o in found.items()})
+    return found
+
+
 def _response(outcomes: Mapping, label: str, component: int, size: float) -> Floats:
     """(3, 3) GPa central difference of the stress by one strain."""
     up, down = (outcomes[label, component, sign].evaluation.stress for sign in (1, -1))
     return (up - down) / (2 * size) * EV_PER_A3_IN_GPA
+
+
+def strains(structure: Structure, symprec_A: float) -> list[int]:
+    """The fewest strains (Voigt numbers) from which the point group makes all."""
+    return list(measure.strains_needed(_rotations(structure, symprec_A)))
 
 
 def _rotations(structure: Structure, symprec_A: float) -> Floats:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from simkit import build, measure, solve
 from simkit.build.stacking import RULES
 from simkit.structure import Structure
 from simkit.workflows import committee, gliding, migration, stress
+from simkit.workflows.extras import Extras
 from simkit.workflows.hops.kinetics import Through
 
 
@@ -18,7 +19,7 @@ class Findings:
     strained: those phases with their layers strained onto the cell's; no_energies says why energies is None. Entries
     of migration, gliding and stress carry the same names; stress is empty for a potential without atomic virials;
     spreads are those of a committee, None for a single potential;
-    networks: what the hops of each cell make, where every class of them was run.
+    networks: what the hops of each cell make, where every class of them was run; extras: of steps that were added.
     """
 
     label: str
@@ -33,6 +34,7 @@ class Findings:
     stress: stress.Result
     spreads: committee.Summary | None = None
     networks: tuple[Through, ...] = ()
+    extras: Extras = field(default_factory=Extras)
 
     @property
     def outcomes(self) -> dict[str, solve.Outcome]:
@@ -53,6 +55,7 @@ class Findings:
             bad = [status for status in profile.statuses if status != solve.CONVERGED]
             if bad:
                 lines.append(f"Gliding {profile.name}, {profile.mode}: {len(bad)} points not converged ({bad[0]}).")
+        lines += self.extras.problems
         if not self.stack_kept:
             lines.append("The stacking changed during relaxation: the cell is no longer the one that was asked for.")
         return lines

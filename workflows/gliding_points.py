@@ -11,7 +11,7 @@ from simkit import solve
 from simkit.errors import Stopped
 from simkit.potential.base import Potential
 from simkit.structure import Structure
-from simkit.workflows.common import Hooks
+from simkit.workflows.common import Content, Hooks
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +29,13 @@ class Point:
         return self.status == solve.CONVERGED
 
 
+STAGE = "points"
+"""The stage in which points relax, which many may share."""
+
+
 @dataclass(frozen=True, eq=False)
 class Place:
-    """A slid structure to be relaxed as `mode` says; key names it among all that is kept."""
+    """A slid structure to be relaxed as `mode` says; key names it among all of a run."""
 
     key: str
     start: Structure
@@ -45,6 +49,11 @@ class Effort:
     fmax_eV_per_A: float
     max_steps: int
 
+    def content(self, place: Place) -> Content:
+        """What fixes the point of a place."""
+        how = {"fmax": self.fmax_eV_per_A, "max_steps": self.max_steps} if place.mode != "rigid" else {}
+        return Content({"step": "point", "start": place.start, "mode": place.mode, **how}, "point")
+
 
 class _Missing(Exception):
     """A point that is not kept yet."""
@@ -54,10 +63,10 @@ def _missing() -> Point:
     raise _Missing
 
 
-def kept(key: str, hooks: Hooks) -> Point | None:
-    """The point kept under a key, or None."""
+def kept(place: Place, effort: Effort, hooks: Hooks) -> Point | None:
+    """The point kept of a place, or None."""
     try:
-        return hooks.keep(key, _missing, (Point,))
+        return hooks.keep(place.key, _missing, (Point,), effort.content(place))
     except _Missing:
         return None
 
@@ -69,16 +78,26 @@ def settled(
 
     A point that broke down (numbers not finite, exploding energy) is returned and not kept.
     """
-    found = {place.key: point for place in places if (point := kept(place.key, hooks)) is not None}
-    rest = [place for place in places if place.key not in found]
-    if not rest:
-        return found
+    mine = hooks.mine(STAGE, places)
+    found = {place.key: point for place in mine if (point := kept(place, effort, hooks)) is not None}
+    rest = [place for place in mine if place.key not in found]
+    if rest:
+        _relaxed(rest, potential, effort, (hooks, label), found)
+    hooks.leave(STAGE)
+    return found
+
+
+def _relaxed(
+    rest: Sequence[Place], potential: Potential, effort: Effort, told: tuple[Hooks, str], found: dict[str, Point]
+) -> None:
+    """Relax what is not kept, in one batch, into `found`."""
+    hooks, label = told
 
     def finished(index: int, outcome: solve.Outcome) -> None:
         point = Point(outcome.structure, outcome.evaluation.energy, outcome.status, outcome.evaluations)
         found[rest[index].key] = point
         if not outcome.failed:
-            hooks.keep(rest[index].key, lambda: point, (Point,))
+            hooks.keep(rest[index].key, lambda: point, (Point,), effort.content(rest[index]))
 
     only_rigid = all(place.mode == "rigid" for place in rest)
     watch = None if only_rigid else hooks.watch(label)
@@ -86,7 +105,6 @@ def settled(
         effort.fmax_eV_per_A, solve.RelaxSettings(max_steps=effort.max_steps), observer=watch
     )
     solve.settle([p.start for p in rest], [p.mode for p in rest], potential, settings, finished)
-    return found
 
 
 def lowest(points: Sequence[Point], what: str) -> Point:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 from simkit import io
 from simkit.io.keys import digest
 from simkit.io.record import versions
+from simkit.io.rundir import file_name
 from simkit.potential.card import Card
 from simkit.structure import Structure
+from simkit.workflows.common import Content
 from simkit.workflows.structures import Request
 
 Value = TypeVar("Value")
@@ -29,11 +31,17 @@ class Rule:
     """needs: steps whose results a step uses, in order; reads: tables and keys of the study that fix its numbers.
 
     stored: the step is a task of its own in a campaign; else it is cheap, and redone wherever it is needed.
+    table: of the study, without which there is no such step.
     """
 
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     stored: bool = True
+    table: str = ""
+
+    def asked(self, study: Mapping[str, Any]) -> bool:
+        """Whether a study, as resolved tables, has the step."""
+        return not self.table or study.get(self.table) is not None
 
 
 RULES: dict[str, Rule] = {
@@ -44,6 +52,9 @@ RULES: dict[str, Rule] = {
     "migration": Rule(("phases", "cell", "relaxation"), ("migration",)),
     "gliding": Rule(("phases", "cell", "relaxation"), ("gliding",)),
     "stress": Rule(("phases", "cell", "relaxation"), ("stress",)),
+    "elastic": Rule(("phases", "cell", "relaxation"), ("elastic",), table="elastic"),
+    "surfaces": Rule(("phases", "cell", "relaxation"), ("surfaces",), table="surfaces"),
+    "dynamics": Rule(("phases", "cell", "relaxation"), ("dynamics",), table="dynamics"),
 }
 """Steps of a study in order, before its report. A step that is not here needs all before it and reads everything."""
 
@@ -81,18 +92,26 @@ def _content(config: Request, name: str) -> dict[str, Any]:
     data = config.model_dump(exclude_none=True)
     rule = RULES.get(name) or Rule(tuple(RULES), tuple(key for key in data if key not in IDLE))
     needs = [_content(config, need) for need in rule.needs]
-    return {"step": name, "settings": {key: data[key] for key in rule.reads}, "needs": needs}
+    return {"step": name, "settings": {key: data.get(key) for key in rule.reads}, "needs": needs}
 
 
 @dataclass
 class Keeper:
-    """Keeps the results of a study's steps in a store; `view` gets a hard link with a plain name to each of them."""
+    """Keeps the results of a study's steps in a store; `view` gets a hard link with a plain name to each of them.
+
+    own: key of what no content fixes, in place of the step's: for work that does a step in part
+    told: called with the path of every file that is newly kept by content
+    items: files of the store, by path below its root, that were kept or read by content
+    """
 
     store: io.Store
     config: Request
     card: Card
     view: Path | None = None
+    own: str = ""
+    told: Callable[[Path], None] = lambda path: None
     current: str = field(default="", init=False)
+    items: set[Path] = field(default_factory=set, init=False)
 
     def entering(self, step: Step) -> Step:
         """The same `step`, after which results are kept under the key of the step under way."""
@@ -106,20 +125,31 @@ class Keeper:
     def keep(self, name: str, compute: Callable[[], Value], types: Iterable[type] = (), given: Any = None) -> Value:
         """`keep` of the hooks of a workflow."""
         key = self.key(given)
-        value = self.store.keep(key, name, compute, types)
-        self._show(self.store.path(key, name))
+        kept_as = given.name if isinstance(given, Content) else name
+        path = self.store.path(key, kept_as)
+        fresh = not path.exists()
+        value = self.store.keep(key, kept_as, compute, types)
+        if isinstance(given, Content):
+            self.items.add(path.relative_to(self.store.root))
+            if fresh:
+                self.told(path)
+        self._show(path, name)
         return value
 
     def key(self, given: Any = None) -> str:
         """Key under which the step under way keeps a result."""
-        return step_key(self.config, self.current, self.card) if given is None else content_key(given, self.card)
+        if isinstance(given, Content):
+            return content_key(given.given, self.card)
+        if given is not None:
+            return content_key(given, self.card)
+        return self.own or step_key(self.config, self.current, self.card)
 
-    def _show(self, path: Path) -> None:
+    def _show(self, path: Path, name: str) -> None:
         """A file system without hard links, and a store on another one, go without the view."""
         if self.view is None:
             return
         self.view.mkdir(exist_ok=True)
-        link = self.view / path.name
+        link = self.view / f"{file_name(name)}.npz"
         with contextlib.suppress(OSError):
             if not link.exists() or not link.samefile(path):
                 link.unlink(missing_ok=True)

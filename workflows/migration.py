@@ -10,15 +10,14 @@ import numpy as np
 
 from simkit import io, measure, solve
 from simkit.potential.base import Potential
-from simkit.solve.outcome import Outcome
 from simkit.structure import Structure
-from simkit.workflows.common import QUIET, Hooks, named_structures
+from simkit.workflows.common import QUIET, Content, Hooks, named_structures
 from simkit.workflows.hops import facts, network
 from simkit.workflows.hops.attempts import harmonic
 from simkit.workflows.hops.choice import choose
 from simkit.workflows.hops.ends import Key, Ready, ready, relaxed_states, site_energies, states_of, vacancies_of
 from simkit.workflows.hops.guesses import guessed
-from simkit.workflows.hops.keeping import batched
+from simkit.workflows.hops.keeping import Place, batched
 from simkit.workflows.hops.kinetics import Through, through
 from simkit.workflows.hops.record import SPONTANEOUS, TYPES, Chosen, HopResult, SiteEnergy
 from simkit.workflows.hops.settings import Hopping
@@ -27,6 +26,8 @@ from simkit.workflows.structures import Built
 __all__ = ["SPONTANEOUS", "Config", "HopResult", "Result", "networks", "run"]
 
 Config = Hopping
+BANDS = "bands"
+"""The stage in which bands are found, which many may share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,20 +65,15 @@ def run(
     """
     cells = named_structures(structures)
     chosen = choose(config, cells, models or {})
-    wanted = _states(config, cells, chosen, models or {})
-
-    def relax_ends() -> tuple[Outcome, ...]:
-        return tuple(relaxed_states(config, potential, wanted, hooks, f"{name}-state").values())
-
-    outcomes = hooks.keep(f"{name}-ends", relax_ends, TYPES)
-    states = dict(zip(wanted, outcomes, strict=True))
-    hops = ready(config, cells, chosen, states)
+    wanted = states(config, cells, chosen, models or {})
 
     def find() -> Result:
+        relaxed = relaxed_states(config, potential, wanted, hooks, f"{name}-state")
+        hops = ready(config, cells, chosen, relaxed)
         paths = _paths(config, potential, hops, hooks, name)
         found = tuple(_result(cells, item, paths.get(k)) for k, item in enumerate(hops))
-        wanted = config.kinetics.attempts == "harmonic"
-        return Result(found, site_energies(states), harmonic(potential, found, hooks, name) if wanted else {})
+        vibrating = config.kinetics.attempts == "harmonic"
+        return Result(found, site_energies(relaxed), harmonic(potential, found, hooks, name) if vibrating else {})
 
     return hooks.keep(name, find, (Result, measure.Attempts, *TYPES))
 
@@ -102,7 +98,7 @@ def joins(config: Config) -> bool:
     return config.network and config.hops != "kinds" and config.number is None
 
 
-def _states(
+def states(
     config: Config, cells: Mapping[str, Structure], chosen: list[Chosen], models: Mapping[str, Built]
 ) -> dict[Key, Structure]:
     """Every state the hops join, and where they make a network a vacancy of every class of sites."""
@@ -119,13 +115,25 @@ def _paths(config: Config, potential: Potential, hops: list[Ready], hooks: Hooks
     settings = solve.NebSettings(
         fmax_eV_per_A=config.fmax_eV_per_A, barrier_change_eV=config.barrier_change_eV, max_steps=config.max_steps
     )
-    names = {k: f"{name}-hop-{k:04d}" for k, item in enumerate(hops) if item.trouble is None}
+    places = {
+        k: Place(f"{name}-hop-{k:04d}", _content(config, item)) for k, item in enumerate(hops) if item.trouble is None
+    }
 
     def prepare(keys: list[int]) -> solve.Descent:
         bands = guessed(potential, {k: hops[k] for k in keys}, config.images)
         return solve.prepare_paths(list(bands.values()), potential, config.images, config.climb, settings)
 
-    return batched(hooks, names, TYPES, prepare, solve.paths, f"{name}: {len(names)} bands of {config.images} images")
+    return batched(hooks, places, TYPES, prepare, solve.paths, BANDS)
+
+
+def _content(config: Config, item: Ready) -> Content:
+    """What fixes a band: its ends, the way between them, and how it is relaxed."""
+    ends = [end.structure for end in item.ends]
+    names = ("images", "climb", "fmax_eV_per_A", "barrier_change_eV", "max_steps")
+    how = {name: getattr(config, name) for name in names}
+    return Content(
+        {"step": "band", "ends": ends, "through": item.through, "ion": item.chosen.hop.moving, **how}, "band"
+    )
 
 
 def _result(cells: Mapping[str, Structure], item: Ready, path: solve.Path | None) -> HopResult:

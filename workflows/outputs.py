@@ -8,7 +8,7 @@ from simkit import io, measure, plot, report
 from simkit.io.rundir import RunDirectory, file_name
 from simkit.potential.card import Card
 from simkit.structure import Structure
-from simkit.workflows import figures, narrative, numbers
+from simkit.workflows import extras_report, figures, narrative, numbers
 from simkit.workflows.findings import Findings
 from simkit.workflows.hops import pictures, tables
 
@@ -17,7 +17,7 @@ def write(directory: RunDirectory, study: str, found: Findings, card: Card) -> t
     """Write every file of a finished study but the report; returns results.json's content and lines for a terminal."""
     _structures(directory, found)
     _trajectories(directory, found)
-    drawn = figures.draw(found)
+    drawn = figures.draw(found) | extras_report.figures(found.extras)
     if found.networks:
         cells = {found.label: found.whole.structure, **{name: o.structure for name, o in found.phases.items()}}
         drawn |= pictures.draw(cells, found.migration.hops, found.networks)
@@ -25,7 +25,9 @@ def write(directory: RunDirectory, study: str, found: Findings, card: Card) -> t
     for name, figure in drawn.items():
         directory.write_bytes(f"figures/{name}.png", plot.png_bytes(figure))
         directory.write_bytes(f"figures/{name}.svg", plot.svg_bytes(figure))
-    summary = {**numbers.results(found), **narrative.page(study, found, card)}
+    page_ = narrative.page(study, found, card)
+    page_["sections"] += extras_report.sections(found.extras, study, card)
+    summary = {**numbers.results(found), **extras_report.numbers(found.extras), **page_}
     directory.write_json("results.json", summary)
     return summary, narrative.lines(found)
 

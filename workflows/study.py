@@ -1,9 +1,11 @@
-"""A whole study from one TOML file: cells, phases, relaxation, migration, gliding, stress, report."""
+"""A whole study from one TOML file: cells, phases, relaxation, migration, gliding, stress, report, and what it adds."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,29 +19,40 @@ from simkit.errors import InputError, Stopped
 from simkit.io.record import git_commit, versions
 from simkit.potential.base import Evaluation, Potential, Spread, check_elements
 from simkit.structure import Structure
-from simkit.workflows import committee, energies, gliding, migration, outputs, relax, stress
+from simkit.workflows import committee, energies, extras, relax, stress
+from simkit.workflows.cell_steps import Cells, added, glided, moved
 from simkit.workflows.cells import blocks_of, intergrowth, named, phase_cells, phase_names, strained_to
 from simkit.workflows.common import QUIET, Hooks
+from simkit.workflows.dynamics import Config as DynamicsConfig
+from simkit.workflows.elastic import Config as ElasticConfig
 from simkit.workflows.findings import Findings, foreign_galleries
 from simkit.workflows.gliding import Config as GlidingConfig
+from simkit.workflows.gliding_surface import Config as SurfaceConfig
 from simkit.workflows.hops.settings import Paths
 from simkit.workflows.kept import Keeper, Step, phase_content
 from simkit.workflows.ledger import Ledger
 from simkit.workflows.migration import Config as MigrationConfig
+from simkit.workflows.migration import networks
 from simkit.workflows.stress import Config as StressConfig
 from simkit.workflows.structures import Request, StackConfig, kind_of
 
 OUTCOMES = (solve.Outcome, Evaluation, Spread)
+OUTPUTS = "simkit.workflows.outputs"
+"""Loaded when a study is written: workers of a campaign that only compute do without what draws."""
 
 
 class Config(Request):
-    """A study: what to build, with which potential, and the settings of each step."""
+    """A study: what to build, with which potential, and the settings of each step; steps without a table are left out
+    where the default is None."""
 
     structure: StackConfig
     migration: MigrationConfig = MigrationConfig()
     gliding: GlidingConfig = GlidingConfig()
     stress: StressConfig = StressConfig()
     paths: Paths = Paths()
+    elastic: ElasticConfig | None = None
+    surfaces: SurfaceConfig | None = None
+    dynamics: DynamicsConfig | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +137,11 @@ def replay(config: Config, model: Potential, ledger: Ledger, hooks: Hooks, step:
     _Study(config, model, ledger, hooks).run(step)
 
 
+def one_cell(config: Config, model: Potential, ledger: Ledger, hooks: Hooks, step: Step, phase: str) -> Cells:
+    """A phase of a study, or (phase = "") the cell under study, relaxed: from what is kept, or made."""
+    return _Study(config, model, ledger, hooks).one_cell(step, phase)
+
+
 def checked_cells(config: Config) -> tuple[Structure, dict[str, Structure]]:
     """The cell of the study, and each of its phases by name, from starting heights.
 
@@ -138,6 +156,12 @@ def checked_cells(config: Config) -> tuple[Structure, dict[str, Structure]]:
     if wrong:
         raise InputError(f"gliding.galleries: {wrong[0]} does not exist; the cell has galleries 0 to {count - 1}.")
     return whole, {name: model.structure for name, model in phase_cells(config.structure, config.seed).items()}
+
+
+def label(config: Config) -> str:
+    """Name of the cell under study among its own phases: "P2/O3"."""
+    names = list(dict.fromkeys(phase_names(config.structure)))
+    return "/".join(names) if len(names) > 1 else f"{names[0]} stack"
 
 
 def load(config: Config) -> Potential:
@@ -164,40 +188,62 @@ class _Study:
         cell = step("cell", lambda: self._cell(phases))
         whole = step("relaxation", lambda: self._relaxed(cell))
         strained = step("strained phases", lambda: self._strained(phases, whole))
-        cells = {self.label: whole.structure, **{name: outcome.structure for name, outcome in phases.items()}}
-        built = {self.label: cell, **phase_cells(config.structure, config.seed)}
-        moved = step("migration", lambda: migration.run(config.migration, self.model, cells, self.hooks, models=built))
-        nets = tuple(migration.networks(config.migration, cells, moved, built))
-        glided = step("gliding", lambda: self._glided(cells))
-        mapped = step("stress", lambda: self._mapped(cells))
+        given = {self.label: whole.structure, **{name: outcome.structure for name, outcome in phases.items()}}
+        cells = Cells(self.label, given, {self.label: cell, **phase_cells(config.structure, config.seed)})
+        hops = step("migration", lambda: moved(config, self.model, cells, self.hooks))
+        nets = tuple(networks(config.migration, given, hops, cells.built)) if hops else ()
+        glides = step("gliding", lambda: glided(config, self.model, cells, self.hooks))
+        mapped = step("stress", lambda: self._mapped(given))
+        more = self._added(cells, step)
         hindrance = energies.obstacle(config.structure, config.relax.cell, whole.structure, phases)
         known = None if hindrance else energies.against_phases(config.structure, whole, strained, phases)
         spreads = committee.summary(self.ledger.record, self.ledger.watched)
         found = Findings(
-            self.label, cell, phases, strained, whole, known, hindrance, moved, glided, mapped, spreads, nets
+            self.label, cell, phases, strained, whole, known, hindrance, hops, glides, mapped, spreads, nets, more
         )
-        summary, lines = step(
-            "report", lambda: outputs.write(self.ledger.directory, config.name, found, self.model.card)
-        )
+        return self._finish(found, step)
+
+    def _finish(self, found: Findings, step: Step) -> Result:
+        directory, name = self.ledger.directory, self.config.name
+        summary, lines = step("report", lambda: _outputs().write(directory, name, found, self.model.card))
         good = found.converged
         self.ledger.mark("finished" if good else "finished, not everything converged")
-        outputs.page(self.ledger.directory)
+        _outputs().page(directory)
         self.ledger.close()
         return Result(found, summary, tuple(lines), good)
 
+    def _added(self, cells: Cells, step: Step) -> extras.Extras:
+        """The steps whose tables are in the study."""
+        found = {}
+        for name, (table, _) in extras.STEPS.items():
+            if getattr(self.config, table) is not None:
+                found[name] = step(name, partial(added, self.config, self.model, cells, self.hooks, name))
+        return extras.Extras(**found)
+
+    def one_cell(self, step: Step, phase: str) -> Cells:
+        """A phase, or the cell under study, relaxed."""
+        built = phase_cells(self.config.structure, self.config.seed)
+        if phase:
+            outcome = step("phases", lambda: self._phase(phase, built[phase].structure))
+            return Cells(self.label, {phase: outcome[phase].structure}, {phase: built[phase]})
+        phases = step("phases", self._phases)
+        cell = step("cell", lambda: self._cell(phases))
+        whole = step("relaxation", lambda: self._relaxed(cell))
+        return Cells(self.label, {self.label: whole.structure}, {self.label: cell})
+
     @property
     def label(self) -> str:
-        """Name of the cell under study among its own phases: "P2/O3"."""
-        names = list(dict.fromkeys(phase_names(self.config.structure)))
-        return "/".join(names) if len(names) > 1 else f"{names[0]} stack"
+        return label(self.config)
 
     def _phases(self) -> dict[str, solve.Outcome]:
-        cells = phase_cells(self.config.structure, self.config.seed)
-        relaxed = {}
-        for name, cell in cells.items():
-            one, given = {name: cell.structure}, phase_content(self.config, cell.structure)
-            relaxed |= self._usable(f"phase-{name}", self.config.relax, one, given)
+        relaxed: dict[str, solve.Outcome] = {}
+        for name, cell in phase_cells(self.config.structure, self.config.seed).items():
+            relaxed |= self._phase(name, cell.structure)
         return relaxed
+
+    def _phase(self, name: str, cell: Structure) -> dict[str, solve.Outcome]:
+        given = phase_content(self.config, cell)
+        return self._usable(f"phase-{name}", self.config.relax, {name: cell}, given)
 
     def _cell(self, phases: Mapping[str, solve.Outcome]) -> build.Model:
         """The cell with the heights of its relaxed phases. Raises Stopped where one is no longer what it was."""
@@ -230,19 +276,11 @@ class _Study:
             for label, outcome in outcomes.items():
                 trouble = broken(outcome)
                 if trouble:
-                    outputs.write_stopped(self.ledger.directory, label, outcome.structure)
+                    _outputs().write_stopped(self.ledger.directory, label, outcome.structure)
                     raise Stopped(f"{label}: {trouble}; the last good structure is in structures/")
             return outcomes
 
         return self.hooks.keep(name, compute, OUTCOMES, given)
-
-    def _glided(self, cells: Mapping[str, Structure]) -> gliding.Result:
-        """Galleries asked for by number are those of the cell under study; its phases glide by kind."""
-        settings = self.config.gliding
-        whole = gliding.run(settings, self.model, {self.label: cells[self.label]}, self.hooks)
-        rest = {name: cell for name, cell in cells.items() if name != self.label}
-        by_kind = settings.model_copy(update={"galleries": "kinds"})
-        return gliding.Result(whole.profiles + gliding.run(by_kind, self.model, rest, self.hooks).profiles)
 
     def _mapped(self, cells: Mapping[str, Structure]) -> stress.Result:
         if not self.model.card.virials:
@@ -260,3 +298,7 @@ def broken(outcome: solve.Outcome) -> str:
     except InputError as error:
         return f"the relaxation lost the layers: {error}"
     return ""
+
+
+def _outputs() -> Any:
+    return importlib.import_module(OUTPUTS)

@@ -1,5 +1,5 @@
 """The command `simkit`."""
 
-from simkit.cli.main import main
+from simkit.cli.entry import main
 
 __all__ = ["main"]

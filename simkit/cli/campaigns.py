@@ -12,14 +12,12 @@ import tomli_w
 import typer
 
 from simkit import io
-from simkit.config import read_toml
-from simkit.slurm import engines, queue, script, site
+from simkit.cli import driving
+from simkit.cli.standing import SITE_FILE, submitted
+from simkit.slurm import queue, script, site
 from simkit.workflows.campaign import plan, run, stopping
 from simkit.workflows.campaign import status as standing
-from simkit.workflows.campaign.drive import Tally
-from simkit.workflows.campaign.engine import Inline
 
-SITE_FILE = "runs/site.toml"
 JOB_FILE = "runs/job.sh"
 
 File = Annotated[Path, typer.Argument(help="Campaign file, or a study file: a campaign of one.")]
@@ -35,10 +33,10 @@ Gpus = Annotated[int | None, typer.Option("--gpus", help="Per node; 0: CPU only.
 Time = Annotated[str | None, typer.Option("--time", help="Limit of one job, HH:MM:SS; longer work goes on in another.")]
 Nodes = Annotated[int | None, typer.Option("--nodes")]
 MaxJobs = Annotated[int | None, typer.Option("--max-jobs", help="More than 1: so many jobs that come and go.")]
+Spread = Annotated[int | None, typer.Option("--spread", min=1, help="So many workers may share the work of one study.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Look again every few seconds until it is over.")]
 Which = Annotated[list[str] | None, typer.Argument(help="Keys or steps; all failed tasks where none is named.")]
 
-WATCH_S = 5.0
 CANCEL_ROUNDS = 3
 CANCEL_PAUSE_S = 1.0
 
@@ -64,6 +62,7 @@ def submit_command(  # noqa: PLR0913 (one option each)
     time_: Time = None,
     nodes: Nodes = None,
     max_jobs: MaxJobs = None,
+    spread: Spread = None,
     workers: Workers = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -73,7 +72,7 @@ def submit_command(  # noqa: PLR0913 (one option each)
     if workers is not None and gpus is None:
         given["gpus"] = 0
     settings = site_settings(site_, given)
-    resolved = run.resolve(file)
+    resolved = run.resolve(file, spread)
     root = (out if out is not None else Path("runs") / file.stem).resolve()
     text = batch_script(root, resolved.name, site.site(settings)) if engine == "slurm" else ""
     if dry_run:
@@ -107,7 +106,7 @@ def batch_script(root: Path, name: str, settings: site.Site) -> str:
 def start(root: Path, name: str, engine: str, text: str) -> None:
     """Hand over to SLURM, or drive here."""
     if engine != "slurm":
-        finish(run.drive(root, engines.engine(engine, root / "runs", settings_of(root), Inline), typer.echo), root)
+        raise typer.Exit(driving.drive(root, engine, typer.echo))
     known = queue.queued(submitted(root))
     if known:
         typer.echo(f"already in the queue as job {', '.join(one.job for one in known)}: {known[0].state.lower()}")
@@ -122,14 +121,14 @@ def start(root: Path, name: str, engine: str, text: str) -> None:
 
 def drive_command(root: Folder, engine: Annotated[str, typer.Option("--engine")] = "local") -> None:
     """Drive a campaign from here: what a batch script calls."""
-    finish(run.drive(root.resolve(), engines.engine(engine, root / "runs", settings_of(root), Inline), said), root)
+    raise typer.Exit(driving.drive(root, engine, driving.said))
 
 
 def resume_command(root: Folder, engine: Engine = "slurm") -> None:
     """Take a campaign up again, with the settings it was submitted with."""
     root = root.resolve()
     resolved = plan.read(root)
-    text = batch_script(root, resolved.name, settings_of(root)) if engine == "slurm" else ""
+    text = batch_script(root, resolved.name, driving.settings_of(root)) if engine == "slurm" else ""
     start(root, resolved.name, engine, text)
 
 
@@ -162,65 +161,17 @@ def verify_command(root: Folder) -> None:
     raise typer.Exit(74 if found else 0)
 
 
-def show_status(root: Path, watch: bool) -> None:
-    """The table of a campaign; its exit code says whether it is over: 0 all done, 1 some failed, 75 not yet."""
-    resolved, settings = plan.read(root), settings_of(root)
-    while True:
-        found = standing.status(root, resolved)
-        jobs = queue.queued(submitted(root))
-        for line in standing.lines(found, found.total("running"), "GPU" if settings.gpus else "core"):
-            typer.echo(line)
-        for one in jobs:
-            typer.echo(f"  job {one.job} {one.state.lower()}, {one.left} left, {one.why}")
-        if found.finished or not watch:
-            break
-        time.sleep(WATCH_S)
-    raise typer.Exit((1 if found.total("failed") else 0) if found.finished else 75)
-
-
-def is_campaign(root: Path) -> bool:
-    """Whether a folder holds a campaign."""
-    return (root / plan.LOCK).exists()
-
-
-def submitted(root: Path) -> list[str]:
-    """Jobs of a campaign so far, successors included."""
-    path = root / "runs" / "jobs"
-    return list(dict.fromkeys(path.read_text().split())) if path.exists() else []
-
-
-def settings_of(root: Path) -> site.Site:
-    """The site a campaign was submitted for; a plain machine where it was not."""
-    path = root / SITE_FILE
-    return site.site(read_toml(path) if path.exists() else {"gpus": 0})
-
-
 def graph(resolved: plan.Plan) -> list[str]:
     """The tasks in words: how many of each step, what each study needs, what is shared."""
     tasks, members = list(resolved.tasks.values()), len(resolved.members)
-    steps = dict.fromkeys(task.step for task in tasks)
+    steps = dict.fromkeys(task.title for task in tasks)
     lines = [f"{resolved.name}: {members} studies, {len(tasks)} tasks in {len(resolved.units())} units"]
     for step in steps:
-        found = [task for task in tasks if task.step == step]
-        needs = dict.fromkeys(resolved.tasks[key].step for task in found for key in task.needs)
+        found = [task for task in tasks if task.title == step]
+        needs = dict.fromkeys(resolved.tasks[key].title for task in found for key in task.needs)
         lines.append(f"  {len(found):>6} {step}" + (f", after {', '.join(needs)}" if needs else ""))
     for member in resolved.members.values():
         lines.append(
             f"  {member.name}: " + (", ".join(f"{k} = {v}" for k, v in member.changes.items()) or "as written")
         )
     return lines
-
-
-def said(line: str) -> None:
-    """A line of a driver's log."""
-    typer.echo(f"{time.strftime('%F %T')} {line}")
-
-
-def finish(tally: Tally, root: Path) -> None:
-    """Say how a drive ended, and leave with its exit code."""
-    typer.echo(f"{tally.done} done, {tally.failed} failed, {tally.waiting} waiting")
-    if tally.disk:
-        typer.echo(f"the disk refused: {tally.disk}")
-    if tally.stopped:
-        typer.echo(f"stopped: {tally.stopped}; take it up again with: simkit resume {root}")
-    raise typer.Exit(tally.exit_code)

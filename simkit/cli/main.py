@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from simkit import config, io, report
-from simkit.cli import campaigns, dynamics, inspecting, potentials, shortcuts
+from simkit.cli import campaigns, dynamics, inspecting, potentials, shortcuts, standing
 from simkit.cli import doctor as doctor_checks
 from simkit.cli.progress import watching
 from simkit.errors import InputError, Interrupted, SimkitError
@@ -103,8 +103,8 @@ def status(
     watch: campaigns.Watch = False,
 ) -> None:
     """What a run or a campaign has finished and how it ended."""
-    if campaigns.is_campaign(directory):
-        campaigns.show_status(directory, watch)
+    if standing.is_campaign(directory):
+        raise typer.Exit(standing.show(directory, watch, typer.echo))
     record = io.RunDirectory(directory, "").read_json("record.json")
     gone = record["status"] == "running" and not is_alive(record["pid"], record["host"])
     note = " (its process is gone: take it up again with simkit run --resume)" if gone else ""

@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from functools import lru_cache
 from pathlib import Path
 
 PACKAGES = (
@@ -26,6 +27,12 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Installed versions of simkit and what its numbers depend on; a missing one is named as such."""
+    return dict(_versions())
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, str]:
+    """Read once: it takes tens of milliseconds, and every content key holds a version."""
     found = {}
     for package in PACKAGES:
         name = package.removesuffix("-atomistic")

@@ -27,6 +27,7 @@ from simkit.errors import CorruptFileError
 from simkit.io import checkpoint
 from simkit.io.atomic import write_atomic
 from simkit.io.rundir import file_name
+from simkit.io.sealed import sealed, unsealed
 
 Value = TypeVar("Value")
 RESULT, FAILED, ATTEMPTS = "result.json", "failed.json", "attempts.jsonl"
@@ -87,9 +88,13 @@ class Store:
                 return value
         return None
 
-    def finish(self, key: str, facts: dict[str, Any]) -> None:
-        """Write result.json: the task is done, and what only led there is removed."""
+    def finish(self, key: str, facts: dict[str, Any], items: Iterable[Path] = ()) -> None:
+        """Write result.json: the task is done, and what only led there is removed.
+
+        items: files of other folders that the result stands on, by path below the root
+        """
         files = {path.name: file_sha256(path) for path in self.kept(key)}
+        files |= {str(item): file_sha256(self.root / item) for item in sorted(items)}
         self.write_sealed(key, RESULT, {"key": key, "files": files, **facts})
         for path in (self.folder(key) / FAILED, *self.folder(key).glob("*.ckpt*")):
             path.unlink(missing_ok=True)
@@ -136,25 +141,6 @@ def _readable(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         with contextlib.suppress(ValueError):
             yield json.loads(line)
-
-
-def sealed(facts: dict[str, Any]) -> bytes:
-    """JSON with the SHA-256 of its own content as a last entry."""
-    body = json.dumps(facts, indent=1, sort_keys=True, allow_nan=False)
-    return json.dumps({"sha256": hashlib.sha256(body.encode()).hexdigest(), "facts": facts}, sort_keys=True).encode()
-
-
-def unsealed(path: Path) -> dict[str, Any]:
-    """What `sealed` made. Raises CorruptFileError when it was cut short or changed."""
-    try:
-        whole = json.loads(path.read_bytes())
-        facts, wanted = whole["facts"], whole["sha256"]
-        body = json.dumps(facts, indent=1, sort_keys=True, allow_nan=False)
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptFileError(f"{path} is damaged: {error}") from error
-    if sealed(facts) != path.read_bytes() or hashlib.sha256(body.encode()).hexdigest() != wanted:
-        raise CorruptFileError(f"{path} fails its checksum: it was cut short or changed.")
-    return facts
 
 
 def loaded(path: Path, types: Iterable[type], key: str) -> Any | None:

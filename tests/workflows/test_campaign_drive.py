@@ -40,7 +40,7 @@ def driver(root, what, engine=None, needs=None):
         return {"key": key, "step": "toy", "phase": "", "study": study, "folder": str(root), "needs": ()}
 
     made = Driver(root, engine or Inline(), toy_work.perform, describe, stopping=Stopping(root / FILE))
-    return made, [Unit((key,), (needs or {}).get(key, ())) for key in what]
+    return made, [Unit((key,), {key: (needs or {}).get(key, ())}) for key in what]
 
 
 def keyed(**what):
@@ -57,6 +57,22 @@ def test_needs_come_before_and_a_failure_holds_up_what_is_behind_it_only(tmp_pat
     assert store.result(c)
     assert not store.result(d)
     assert "a number that is no number (tried 3 times)" in store.read_sealed(b, "failed.json")["reason"]
+
+
+def test_a_failure_does_not_hold_up_the_company_of_what_is_behind_it(tmp_path):
+    what = keyed(a="nothing", bad="raise", c="nothing", d="nothing", e="nothing", f="nothing")
+    a, bad, c, d, e, f = what
+    drive, _ = driver(tmp_path, what)
+    needs = {c: (a,), d: (bad,), e: (c,), f: (d,)}
+    units = [Unit((e, f), needs), Unit((c, d), needs), Unit((a,)), Unit((bad,))]
+    tally = drive.drive(units)
+    store = Store(tmp_path / "tasks")
+    assert all(store.result(key) for key in (a, c, e))
+    assert not any(store.result(key) for key in (bad, d, f))
+    assert (tally.done, tally.failed, tally.waiting) == (3, 1, 2)
+    again, _ = driver(tmp_path, what)
+    tally = again.drive(units)
+    assert (tally.done, tally.failed, tally.waiting) == (3, 1, 2), "and so it stays"
 
 
 def test_what_is_done_is_not_done_again_and_what_failed_stays_failed(tmp_path):

@@ -1,6 +1,5 @@
 """From a campaign file to tasks: combinations, filters, shared work, what changes re-runs."""
 
-import numpy as np
 import pytest
 from campaigns import CAMPAIGN, STUDY, written
 
@@ -65,7 +64,7 @@ def test_shared_work_is_one_task(tmp_path):
     assert len(found.members) == 4
     assert len(keys(found, "relaxation")) == 4
     assert len(keys(found, "phase")) < 8, "P2 and O3 of each of four studies: equal cells are one"
-    o3 = [task for task in found.tasks.values() if task.phase == "O3"]
+    o3 = [task for task in found.tasks.values() if task.step == "phase" and task.phase == "O3"]
     assert len(o3) == 1, "the O3 block is the same in all four"
 
 
@@ -90,15 +89,65 @@ def test_only_what_is_asked_for_and_what_that_needs(tmp_path):
 
 
 def test_needs_come_first_and_batches_keep_to_their_size(tmp_path):
-    found = resolved(tmp_path, CAMPAIGN.replace('study = "study.toml"', 'study = "study.toml"\nbatch_atoms = 30'))
+    limit = "batch_GB = 0.4"
+    found = resolved(tmp_path, CAMPAIGN.replace('study = "study.toml"', f'study = "study.toml"\n{limit}'))
     seen = set()
     for key, task in found.tasks.items():
         assert set(task.needs) <= seen
         seen.add(key)
-    sizes = [sum(found.tasks[key].atoms for key in unit) for unit in found.units()]
-    assert max(sizes) <= max(30, *(task.atoms for task in found.tasks.values()))
+    sizes = [sum(found.tasks[key].memory_MB for key in unit) for unit in found.units() if len(unit) > 1]
+    assert sizes
+    assert max(sizes) <= 400
     assert sorted(key for unit in found.units() for key in unit) == sorted(found.tasks)
-    assert np.ptp([len(unit) for unit in resolved(tmp_path).units()]) > 0, "by default the phases go in one batch"
+    for unit in found.units():
+        assert not {need for key in unit for need in found.tasks[key].needs} & set(unit), "nobody needs his company"
+        assert len({found.tasks[key].title for key in unit}) == 1
+    assert len(resolved(tmp_path).units()) < len(found.units()), "more memory, larger batches"
+
+
+def test_many_workers_may_share_one_study(tmp_path):
+    alone = run.resolve(written(tmp_path / "a", 'study = "study.toml"'))
+    assert not [task for task in alone.tasks.values() if task.stage], "nobody to share with"
+    found = run.resolve(written(tmp_path / "b", 'study = "study.toml"\nspread = 3'))
+    shares = [task for task in found.tasks.values() if task.title == "gliding: points" and not task.phase]
+    assert [(task.part, task.parts) for task in shares] == [(0, 3), (1, 3), (2, 3)]
+    (gliding,) = keys(found, "gliding") - {task.key for task in found.tasks.values() if task.stage}
+    assert {task.key for task in shares} <= set(found.tasks[gliding].needs)
+    bands = [task for task in found.tasks.values() if task.title == "migration: bands"]
+    assert {found.tasks[need].title for task in bands for need in task.needs} == {"migration: states"}
+    assert set(alone.tasks) <= set(found.tasks), "how the work is shared is in no key of a step"
+
+
+def test_small_memory_cuts_the_work_of_one_cell(tmp_path):
+    found = run.resolve(written(tmp_path, 'study = "study.toml"\nbatch_GB = 0.5'))
+    shares = [task for task in found.tasks.values() if task.title == "gliding: points" and not task.phase]
+    assert len(shares) > 1
+    assert max(task.memory_MB for task in shares) <= 500 or all(task.parts == 4 for task in shares)
+
+
+def test_work_on_a_bulk_phase_is_done_once_for_all_studies(tmp_path):
+    found = resolved(tmp_path)
+    (o3,) = [task for task in found.tasks.values() if task.title == "gliding: points" and task.phase == "O3"]
+    steps = [task for task in found.tasks.values() if task.title == "gliding"]
+    assert len(steps) == 4
+    assert all(o3.key in task.needs for task in steps)
+    assert not [task for task in found.tasks.values() if task.stage and not task.phase], "the cells are all different"
+
+
+def test_segments_of_dynamics_follow_one_another(tmp_path):
+    study = STUDY + "[dynamics]\nsegment_ps = 0.01\n[dynamics.run]\ntemperatures_K = [300, 600]\nlength_ps = 0.025\n"
+    found = run.resolve(written(tmp_path, 'study = "study.toml"\nspread = 2', study))
+    segments = {(task.stage, task.part): task for task in found.tasks.values() if task.title == "dynamics: segment"}
+    assert sorted(segments) == [(f"segment {k}", part) for k in range(3) for part in range(2)]
+    for (stage, part), task in segments.items():
+        k = int(stage.split()[1])
+        if k:
+            assert task.needs == (segments[f"segment {k - 1}", part].key,)
+
+
+def test_a_step_without_its_table_is_missed_by_name(tmp_path):
+    with pytest.raises(InputError, match=r"'elastic' is done where the study has a table \[elastic\]"):
+        resolved(tmp_path, CAMPAIGN.replace('study = "study.toml"', 'study = "study.toml"\nsteps = ["elastic"]'))
 
 
 def test_the_lock_file_says_it_all(tmp_path):

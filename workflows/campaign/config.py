@@ -6,7 +6,6 @@ import itertools
 import json
 import operator
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,10 @@ from simkit.config import Section, checked, read_toml, with_overrides
 from simkit.errors import InputError, nearest
 from simkit.io.keys import digest
 from simkit.workflows import building, study
+from simkit.workflows.campaign.plan import REPORT, Member
 from simkit.workflows.kept import RULES
 
 MAXIMUM_STUDIES = 100_000
-REPORT = "report"
 STEPS = (*(name for name, rule in RULES.items() if rule.stored), REPORT)
 """What may be asked for; steps that these need are added."""
 COMPARISONS = {
@@ -44,7 +43,9 @@ class Config(Section):
     where     comparisons that every study must meet, as "structure.blocks.0.content < structure.blocks.1.content"
     replicas  each combination so many times, with seeds counted up from its own
     steps     which steps; what they need is added
-    batch_atoms  phases are relaxed together, up to so many atoms in one batch
+    batch_GB  memory of one batch, as the planner expects it: small work of several studies is put together, and work
+              of one cell is shared, so that no task is beyond it; by default 2 on the CPU, 16 on other devices
+    spread    so many workers may share the hops, slides, strains or runs of one cell, and a step over the studies
     """
 
     name: str = "campaign"
@@ -54,16 +55,13 @@ class Config(Section):
     where: list[str] = Field(default_factory=list)
     replicas: int = Field(default=1, ge=1)
     steps: list[str] = Field(default_factory=lambda: list(STEPS))
-    batch_atoms: int = Field(default=2000, ge=1)
+    batch_GB: float | None = Field(default=None, gt=0)
+    spread: int = Field(default=1, ge=1, le=10_000)
 
-
-@dataclass(frozen=True)
-class Member:
-    """One study of a campaign: a short name from its content, what sets it apart, its resolved tables."""
-
-    name: str
-    changes: dict[str, Any]
-    data: dict[str, Any]
+    @property
+    def every_step(self) -> bool:
+        """Whether no step is asked for by name."""
+        return "steps" not in self.model_fields_set
 
 
 def read(path: Path) -> tuple[Config, list[Member]]:

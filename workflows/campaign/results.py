@@ -68,7 +68,7 @@ def _counts(found: list[Standing]) -> dict[str, int]:
 
 def _about(resolved: Plan, one: Standing) -> dict[str, Any]:
     member = resolved.members[one.task.member]
-    about = {"task": one.task.key[:16], "study": member.name, "step": one.task.step, "state": one.state}
+    about = {"task": one.task.key[:16], "study": member.name, "step": one.task.title, "state": one.state}
     if one.reason:
         about["reason"] = one.reason
     if one.converged is not None:
@@ -103,7 +103,10 @@ def _outcome(store: io.Store, one: Standing) -> solve.Outcome | None:
 
 
 def _table(resolved: Plan, found: list[Standing]) -> Iterator[dict[str, Any]]:
+    """One row per number; a share of a step has none of its own, and is named where it failed."""
     for one in found:
+        if one.task.stage and one.state != "failed":
+            continue
         about = _about(resolved, one)
         if not one.rows:
             yield about

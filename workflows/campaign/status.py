@@ -56,13 +56,13 @@ def status(root: Path, resolved: Plan) -> Status:
     for key, task in resolved.tasks.items():
         folder = str(store.folder(key))
         state = _state(folder)
-        found.counts.setdefault(task.step, Counter())[state] += 1
+        found.counts.setdefault(task.title, Counter())[state] += 1
         if state == "failed" and len(found.failures) < REASONS:
-            found.failures.append((key, task.step, (store.read_sealed(key, FAILED) or {}).get("reason", "unknown")))
+            found.failures.append((key, task.title, (store.read_sealed(key, FAILED) or {}).get("reason", "unknown")))
         if state == "done":
             spent = _spent_s(folder)
-            count, total = times.get(task.step, (0, 0.0))
-            times[task.step] = count + 1, total + spent
+            count, total = times.get(task.title, (0, 0.0))
+            times[task.title] = count + 1, total + spent
     found.spent_s = sum(total for _, total in times.values())
     found.mean_s = {step: total / count for step, (count, total) in times.items()}
     return found
@@ -122,16 +122,16 @@ def verify(root: Path, resolved: Plan) -> list[str]:
             continue
         result = store.result(key)
         if result is None:
-            found.append(f"{task.step} {key[:10]}: result.json is damaged")
+            found.append(f"{task.title} {key[:10]}: result.json is damaged")
             continue
-        found += [f"{task.step} {key[:10]}: {trouble}" for trouble in _damaged(store, key, result["files"])]
+        found += [f"{task.title} {key[:10]}: {trouble}" for trouble in _damaged(store, key, result["files"])]
     return found
 
 
 def _damaged(store: io.Store, key: str, files: Mapping[str, str]) -> Iterator[str]:
     """Kept files that are not as they were; the result goes with them, so that the task is done again."""
     for name, wanted in files.items():
-        path = store.folder(key) / name
+        path = store.root / name if "/" in name else store.folder(key) / name
         there = path.exists()
         if there and io.file_sha256(path) == wanted:
             continue

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import errno
 import functools
+import importlib
 import os
-import platform
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from simkit import io, potential
-from simkit.errors import InputError, Interrupted, SimkitError, Stopped
-from simkit.io.leases import holder, lease
-from simkit.workflows import committee, outputs, relax, study
+from simkit.errors import InputError, SimkitError, Stopped
+from simkit.workflows import committee, relax, study
 from simkit.workflows.campaign import facts
-from simkit.workflows.campaign.config import REPORT
-from simkit.workflows.campaign.plan import PHASE
+from simkit.workflows.campaign.attempt import DONE, KEPT, Item, Outcome, attempt, item_of, pin_device
+from simkit.workflows.campaign.plan import PHASE, REPORT
 from simkit.workflows.campaign.saving import Saver
+from simkit.workflows.campaign.sharing import WORK
 from simkit.workflows.campaign.stopping import FILE, Stopping, listen
-from simkit.workflows.common import Hooks
+from simkit.workflows.common import Hooks, Share, Shared
 from simkit.workflows.kept import RULES, Keeper
 from simkit.workflows.ledger import Ledger
-
-DONE, FAILED, INTERRUPTED, DISK, AGAIN, BUSY = "done", "failed", "interrupted", "disk", "again", "busy"
-"""How a task ends: done; failed for good; to be taken up again; the disk refused; an error that may pass; another
-process is at it."""
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)
+from simkit.workflows.together import together
 
 COSTS = {
     "seconds": "wall_time_s",
@@ -39,28 +33,9 @@ COSTS = {
 }
 """Words of attempts.jsonl -> words of record.json."""
 
-Outcome = dict[str, Any]
-"""{key, state, reason}: what a driver is told of a task."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """A task as a worker gets it. study: resolved tables; folder: run directory for its report; needs: keys before.
-
-    skip: it is here for the batch it belongs to, and not attempted.
-    """
-
-    key: str
-    step: str
-    phase: str
-    study: Mapping[str, Any]
-    folder: str
-    needs: tuple[str, ...]
-    skip: bool = False
-
 
 def perform(root: str, items: Sequence[Mapping[str, Any]], deadline_s: float = 0.0) -> list[Outcome]:
-    """Do tasks, of a campaign in the folder `root`, one after the other; phases of one batch relax together.
+    """Do tasks of a campaign in the folder `root`; those of one batch side by side, in joint evaluations.
 
     Never raises what belongs to one task: each gets an outcome. What was done before is not done again.
     """
@@ -68,67 +43,23 @@ def perform(root: str, items: Sequence[Mapping[str, Any]], deadline_s: float = 0
     pin_device()
     deadline_s = deadline_s or float(os.environ.get("SIMKIT_DEADLINE_S", 0))
     job = _Job(Path(root), Stopping(Path(root) / FILE, deadline_s))
-    asked = [Item(**{**item, "needs": tuple(item["needs"])}) for item in items]
-    together = _Together(job, [item for item in asked if item.step == PHASE])
-    return [
-        attempt(job.store, item, functools.partial(_compute, job, item, together), job.stopping)
-        for item in asked
-        if not item.skip
-    ]
-
-
-def attempt(store: io.Store, item: Item, compute: Callable[[], facts.Facts], stopping: Stopping) -> Outcome:
-    """One try at one task: noted in attempts.jsonl, its result sealed, its failure named."""
-    if store.result(item.key) is not None:
-        return {"key": item.key, "state": DONE, "reason": "was done before"}
-    if stopping.reason():
-        return {"key": item.key, "state": INTERRUPTED, "reason": stopping.reason()}
-    begun = time.time()
-    folder = store.made(item.key)
-    other = holder(folder)
-    if other is not None:
-        return {"key": item.key, "state": BUSY, "reason": f"process {other['pid']} on {other['host']} is at it"}
-    store.note(item.key, "start", **where())
-    with lease(folder):
-        state, reason, spent = _tried(store, item, compute)
-    store.note(item.key, state, reason=reason, seconds=round(time.time() - begun, 3), step=item.step, **spent)
-    return {"key": item.key, "state": state, "reason": reason}
-
-
-def where() -> dict[str, Any]:
-    """Which process on which machine and device."""
-    known = {"host": platform.node(), "pid": os.getpid()}
-    names = {"job": "SLURM_JOB_ID", "node": "SLURMD_NODENAME", "device": "CUDA_VISIBLE_DEVICES"}
-    return known | {name: os.environ[word] for name, word in names.items() if word in os.environ}
-
-
-def _tried(store: io.Store, item: Item, compute: Callable[[], Any]) -> tuple[str, str, dict[str, Any]]:
+    asked = [item_of(given) for given in items if not given.get("skip")]
     try:
-        found, spent = compute()
-        store.finish(item.key, {"step": item.step, "converged": found.converged, "rows": found.rows})
-    except Interrupted as error:
-        return INTERRUPTED, str(error), {}
-    except (InputError, Stopped) as error:
-        return FAILED, str(error), {}
-    except OSError as error:
-        return (DISK if error.errno in DISK_ERRORS else AGAIN), f"{type(error).__name__}: {error}", {}
-    except Exception as error:  # whatever a backend raises belongs to this task, not to the worker
-        return AGAIN, f"{type(error).__name__}: {error}", {}
-    return DONE, "", spent
+        model = _model_of(study.settings(asked[0].study)) if len(asked) > 1 else None
+    except Exception:  # each task says so itself, and is tried again or not
+        model = None
+    if model is None:
+        return [_attempted(job, item, 1, None) for item in asked]
+    done = together(model, [functools.partial(_attempted, job, item, len(asked)) for item in asked])
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+    return done
 
 
-def pin_device() -> None:
-    """One worker, one GPU: of those that this node's job was given, the one of the worker's rank.
-
-    SLURM's own list counts, since a job may have been given devices 2 and 3. A worker that has been pinned stays so.
-    """
-    rank = os.environ.get("PARSL_WORKER_RANK")
-    given = os.environ.get("SIMKIT_NODE_DEVICES", "")
-    if rank is None or not given or "SIMKIT_PINNED" in os.environ:
-        return
-    devices = given.split(",")
-    os.environ["CUDA_VISIBLE_DEVICES"] = devices[int(rank) % len(devices)]
-    os.environ["SIMKIT_PINNED"] = "1"
+def _attempted(job: _Job, item: Item, company: int, model: potential.Potential | None) -> Outcome:
+    compute = functools.partial(_compute, job, item, model)
+    return attempt(job.store, item, compute, job.stopping, company)
 
 
 @functools.lru_cache(maxsize=4)
@@ -155,57 +86,37 @@ class _Reached(Exception):
         self.value = value
 
 
-@dataclass(frozen=True)
-class _Together:
-    """Phases of one batch, relaxed when the first of them is asked for."""
-
-    job: _Job
-    items: Sequence[Item]
-
-    def outcomes(self, model: potential.Potential) -> dict[str, Any]:
-        """Outcome by key. One that broke down is among them: it is for its own task to say so."""
-        settings = study.settings(self.items[0].study)
-        cells = {item.key: _phase_cell(item) for item in self.items}
-        saver = Saver(self.job.store, self.items[0].key, self.job.stopping)
-        return _relaxed(settings.relax, model, cells, saver)
+def _model_of(settings: study.Config) -> potential.Potential:
+    return _model(settings.potential, settings.device, settings.dtype)
 
 
-_batches: dict[tuple[str, ...], dict[str, Any]] = {}
-
-
-def _relaxed(settings: relax.Config, model: Any, cells: Mapping[str, Any], saver: Saver) -> dict[str, Any]:
-    """The last batch only is remembered: its tasks come one after the other."""
-    name = tuple(cells)
-    if name not in _batches:
-        found = relax.run(settings, model, cells, Hooks(watch=saver.watch), "phases").outcomes
-        _batches.clear()
-        _batches[name] = found
-    return _batches[name]
-
-
-def _phase_cell(item: Item) -> Any:
-    return study.checked_cells(study.settings(item.study))[1][item.phase]
-
-
-def _compute(job: _Job, item: Item, together: _Together) -> tuple[facts.Facts, dict[str, Any]]:
+def _compute(job: _Job, item: Item, model: potential.Potential | None) -> tuple[facts.Facts, dict[str, Any]]:
     settings = study.settings(item.study)
-    loaded = _model(settings.potential, settings.device, settings.dtype)
+    loaded = _model_of(settings) if model is None else model
     counted = potential.Counted(committee.watched(settings.committee, loaded))
-    value = _value(job, item, settings, counted, together)
-    return facts.of(item.step, value), {f"model_{name}": value for name, value in asdict(counted.cost).items()}
+    found = _found(job, item, settings, counted)
+    return found, {f"model_{name}": value for name, value in asdict(counted.cost).items()}
 
 
-def _value(job: _Job, item: Item, settings: study.Config, model: potential.Counted, together: _Together) -> Any:
+def _found(job: _Job, item: Item, settings: study.Config, model: potential.Counted) -> facts.Facts:
+    if item.share[0]:
+        return _shared(job, item, settings, model)
     if item.step == PHASE:
-        return _phase(job, item, model, together)
+        return facts.of(item.step, _phase(job, item, settings, model))
     if item.step == REPORT:
-        return _reported(job, item, settings)
-    return _step(job, item, settings, model)
+        return facts.of(item.step, _reported(job, item, settings))
+    return facts.of(item.step, _step(job, item, settings, model))
 
 
-def _phase(job: _Job, item: Item, model: potential.Counted, together: _Together) -> dict[str, Any]:
+def _phase(job: _Job, item: Item, settings: study.Config, model: potential.Counted) -> dict[str, Any]:
+    cell = study.checked_cells(settings)[1][item.phase]
+    saver = Saver(job.store, item.key, job.stopping)
+
     def compute() -> dict[str, Any]:
-        outcome = together.outcomes(model)[item.key]
+        name = f"phase-{item.phase}"
+        outcome = relax.run(settings.relax, model, {item.phase: cell}, Hooks(watch=saver.watch), name).outcomes[
+            item.phase
+        ]
         trouble = study.broken(outcome)
         if trouble:
             io.write(job.store.made(item.key) / "stopped.extxyz", outcome.structure)
@@ -213,6 +124,44 @@ def _phase(job: _Job, item: Item, model: potential.Counted, together: _Together)
         return {item.phase: outcome}
 
     return job.store.keep(item.key, f"phase-{item.phase}", compute, study.OUTCOMES)
+
+
+def _shared(job: _Job, item: Item, settings: study.Config, model: potential.Counted) -> facts.Facts:
+    """A share of a step for one cell: its items are kept by content, where the step itself then finds them.
+
+    What stands in its way is for the step to say, with the whole picture; a share is done when it has done its best.
+    """
+    saver = Saver(job.store, item.key, job.stopping)
+    read = Keeper(job.store, settings, model.card)
+    note = functools.partial(_noted, job.store, item.key)
+    keeper = Keeper(job.store, settings, model.card, own=item.key, told=note)
+    hooks = Hooks(keeper.keep, saver.watch, Share(*item.share))
+    trouble = ""
+    try:
+        ledger = _ledger(job, item, settings, model)
+        cells = study.one_cell(settings, model, ledger, saver.hooks(read.keep), read.entering(_plainly), item.phase)
+        WORK[item.step](settings, model, cells, hooks)
+    except Shared:
+        pass
+    except (InputError, Stopped) as error:
+        trouble = str(error)
+    row = {"items": len(keeper.items), **({"trouble": trouble} if trouble else {})}
+    return facts.Facts(True, {f"share {item.share[1] + 1} of {item.share[2]}": row}, frozenset(keeper.items))
+
+
+def _noted(store: io.Store, key: str, path: Path) -> None:
+    """A share that kills its worker each time, but gets further, is no poison."""
+    store.note(key, KEPT, item=str(path.relative_to(store.root)))
+
+
+def _plainly(name: str, compute: Callable[[], Any]) -> Any:
+    return compute()
+
+
+def _ledger(job: _Job, item: Item, settings: study.Config, model: potential.Counted) -> Ledger:
+    """One that only says where a broken structure goes."""
+    directory = io.RunDirectory(job.store.made(item.key), item.key)
+    return Ledger(directory, model, committee.watched(settings.committee, model))
 
 
 def _step(job: _Job, item: Item, settings: study.Config, model: potential.Counted) -> Any:
@@ -226,10 +175,8 @@ def _step(job: _Job, item: Item, settings: study.Config, model: potential.Counte
             raise _Reached(compute())
         return compute() if name in rule.needs else None
 
-    ledger = Ledger(
-        io.RunDirectory(job.store.made(item.key), item.key), model, committee.watched(settings.committee, model)
-    )
     try:
+        ledger = _ledger(job, item, settings, model)
         study.replay(settings, model, ledger, saver.hooks(keeper.keep), keeper.entering(step))
     except _Reached as reached:
         return reached.value
@@ -245,7 +192,7 @@ def _reported(job: _Job, item: Item, settings: study.Config) -> Any:
     if folder != job.root:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    loaded = _model(settings.potential, settings.device, settings.dtype)
+    loaded = _model_of(settings)
     saver = Saver(job.store, item.key, job.stopping)
     found = study.run(settings, folder, True, Hooks(watch=saver.watch), "simkit submit", loaded, job.store)
     _add_costs(io.RunDirectory(folder, ""), costs(job.store, item.needs))
@@ -268,4 +215,4 @@ def _add_costs(run: io.RunDirectory, spent: Mapping[str, Mapping[str, Any]]) -> 
     for step in record["steps"]:
         step.update(spent.get(step["name"], {}))
     run.write_json("record.json", record)
-    outputs.page(run)
+    importlib.import_module(study.OUTPUTS).page(run)

@@ -12,8 +12,8 @@ from simkit.elements import MASSES_AMU
 from simkit.kernels.pair_search import find_pairs
 from simkit.potential.base import Potential
 from simkit.structure import Structure
-from simkit.workflows.common import Hooks
-from simkit.workflows.hops.keeping import kept
+from simkit.workflows.common import Content, Hooks
+from simkit.workflows.hops.keeping import Place, kept
 from simkit.workflows.hops.record import HopResult
 
 REACH_A = 3.0
@@ -28,12 +28,13 @@ def harmonic(potential: Potential, hops: Sequence[HopResult], hooks: Hooks, name
         path = hop.path
         if path is None or not path.converged or path.climbing_image is None:
             continue
-        key = f"{name}-attempts-{k:04d}"
-        known = kept(hooks, key, TYPES)
+        states = [path.images[j] for j in (0, path.climbing_image, -1)]
+        content = Content({"step": "attempts", "states": states, "ion": hop.hop.moving, "reach": REACH_A}, "attempts")
+        place = Place(f"{name}-attempts-{k:04d}", content)
+        known = kept(hooks, place, TYPES)
         if known is None:
-            states = [path.images[j] for j in (0, path.climbing_image, -1)]
             value = _attempts(potential, states, hop.hop.moving)
-            known = hooks.keep(key, lambda value=value: value, TYPES)
+            known = hooks.keep(place.name, lambda value=value: value, TYPES, content)
         found[hop.name] = known
     return found
 

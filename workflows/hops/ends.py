@@ -12,8 +12,8 @@ from simkit.errors import InputError
 from simkit.potential.base import Evaluation, Potential, Spread
 from simkit.solve.outcome import Outcome
 from simkit.structure import Structure
-from simkit.workflows.common import Hooks
-from simkit.workflows.hops.keeping import batched
+from simkit.workflows.common import Content, Hooks
+from simkit.workflows.hops.keeping import Place, batched
 from simkit.workflows.hops.record import SPONTANEOUS, TYPES, Chosen, SiteEnergy
 from simkit.workflows.hops.settings import Hopping
 
@@ -21,6 +21,9 @@ SPONTANEOUS_A = 0.3
 """Ends whose moving ion relaxes to within this distance of the other end's are one state, A."""
 LOST_A = 1.0
 """An ion that relaxes farther than this from its site has left it: neighbouring sites are 1.67 apart, A."""
+
+STATES = "states"
+"""The stage in which states relax, which many may share."""
 
 Key = tuple[str, build.State]
 """A state of a cell, by the label of the cell."""
@@ -88,8 +91,15 @@ def relaxed_states(
         cells = [states[key] for key in keys]
         return solve.prepare_relaxation(cells, potential, "fixed", config.end_fmax_eV_per_A, settings)
 
-    names = {key: f"{name}-{k:04d}" for k, key in enumerate(states)}
-    return batched(hooks, names, TYPES, prepare, solve.outcomes, f"{name}: {len(states)} states")
+    places = {key: Place(f"{name}-{k:04d}", _content(config, states[key])) for k, key in enumerate(states)}
+    return batched(hooks, places, TYPES, prepare, solve.outcomes, STATES)
+
+
+def _content(config: Hopping, state: Structure) -> Content:
+    """What fixes a relaxed state: where it starts, and how it is relaxed."""
+    return Content(
+        {"step": "state", "start": state, "fmax": config.end_fmax_eV_per_A, "max_steps": config.max_steps}, "state"
+    )
 
 
 def ready(

@@ -10,8 +10,9 @@ import numpy as np
 
 from simkit import solve
 from simkit.solve.descent import RUNNING
-from simkit.workflows.common import Hooks
+from simkit.workflows.common import Content, Hooks
 
+Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
@@ -19,41 +20,51 @@ class _Absent(Exception):
     """Nothing is kept under a name."""
 
 
-def kept(hooks: Hooks, name: str, types: Sequence[type]) -> Any | None:
-    """What is kept under a name, or None."""
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where an item is kept: its name among those of a run, and what fixes it by itself."""
+
+    name: str
+    content: Content | None = None
+
+
+def kept(hooks: Hooks, place: Place, types: Sequence[type]) -> Any | None:
+    """What is kept in a place, or None."""
 
     def nothing() -> Any:
         raise _Absent
 
     try:
-        return hooks.keep(name, nothing, types)
+        return hooks.keep(place.name, nothing, types, place.content)
     except _Absent:
         return None
 
 
 def batched(
     hooks: Hooks,
-    names: Mapping[str, str],
+    places: Mapping[Key, Place],
     types: Sequence[type],
-    prepare: Callable[[list[str]], solve.Descent],
+    prepare: Callable[[list[Key]], solve.Descent],
     read: Callable[[solve.Descent, solve.State], Sequence[Value]],
-    label: str,
-) -> dict[str, Value]:
+    stage: str,
+) -> dict[Key, Value]:
     """Values by key, those kept before read back, all others from one descent whose finished groups are kept at once.
 
-    names    key -> name to keep it under
     prepare  the descent of the keys given, one group each, in order
     read     what became of every group
+    stage    a share of which may be asked for: then `Shared` is raised when it is done
     """
-    before = {key: kept(hooks, name, types) for key, name in names.items()}
+    mine = hooks.mine(stage, list(places))
+    before = {key: kept(hooks, places[key], types) for key in mine}
     known = {key: value for key, value in before.items() if value is not None}
-    todo = [key for key in names if key not in known]
+    todo = [key for key in mine if key not in known]
     if todo:
         descent = prepare(todo)
-        saver = _Saver(hooks, [names[key] for key in todo], types, descent, read)
-        state = solve.run(descent, solve.also_saving(hooks.watch(label), saver))
+        saver = _Saver(hooks, [places[key] for key in todo], types, descent, read)
+        state = solve.run(descent, solve.also_saving(hooks.watch(f"{stage}: {len(todo)}"), saver))
         known |= dict(zip(todo, read(descent, state), strict=True))
-    return {key: known[key] for key in names}
+    hooks.leave(stage)
+    return {key: known[key] for key in places}
 
 
 @dataclass
@@ -61,7 +72,7 @@ class _Saver:
     """Keeps each group that has ended since it was last called."""
 
     hooks: Hooks
-    names: list[str]
+    places: list[Place]
     types: Sequence[type]
     descent: solve.Descent
     read: Callable[[solve.Descent, solve.State], Sequence[Any]]
@@ -73,6 +84,6 @@ class _Saver:
             return
         values = self.read(self.descent, state)
         for k in fresh:
-            value = values[k]
-            self.hooks.keep(self.names[k], lambda value=value: value, self.types)
+            place, value = self.places[k], values[k]
+            self.hooks.keep(place.name, lambda value=value: value, self.types, place.content)
         self.done.update(fresh)
