@@ -1,8 +1,8 @@
 """C9: binning 100,000 virials onto a 64 x 64 x 64 grid, against numpy.add.at, with equal results.
 
 Both add frame after frame to a grid that is already there, a block of frames in turn, and both are timed in CPU time of
-their one thread, which other work on the machine disturbs little. Run as `python benchmarks/binning.py`; prints one row: id,
-ours, theirs, ratio, spread, machine, versions.
+their one thread, which other work on the machine disturbs little. Run as `python benchmarks/binning.py`; prints one
+row: id, ours, theirs, ratio, spread, machine, versions.
 """
 
 from __future__ import annotations
