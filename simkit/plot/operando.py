@@ -74,7 +74,7 @@ def _map(line: Axes, field: Axes, panel: Operando) -> None:
     top = max(float(panel.intensity.max()), 1e-300)
     ends = (-1, 0) if panel.falling else (0, -1)
     for k, end in enumerate(ends):
-        label = f"{panel.course[end]:.4g}"
+        label = f"at {panel.course[end]:.3g}"
         line.plot(panel.angles_deg, panel.intensity[end] / top, color=CYCLE[k], linewidth=1.0, label=label)
     line.legend(loc="upper right", ncols=2, fontsize=7.5)
     line.set(title=panel.title, yticks=[], xticklabels=[])
@@ -94,7 +94,7 @@ def _lattice(axes: Axes, panel: Operando, k: int) -> None:
         axes.set_axis_off()
         return
     name, values = panel.lattice[k]
-    axes.plot(values, panel.course, color=CYCLE[k], marker="o", markersize=3.5, linewidth=1.0)
+    axes.plot(values, panel.course, color=CYCLE[k], marker="o", markersize=3.5, linewidth=1.0, clip_on=False)
     axes.set_xlabel(name)
     axes.xaxis.set_major_locator(MaxNLocator(2))
     axes.margins(x=0.2)

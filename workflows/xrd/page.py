@@ -57,12 +57,14 @@ def page(name: str, result: Result, card: Card, figure_names: list[str]) -> dict
 
 def write(directory: io.RunDirectory, result: Result) -> None:
     """Patterns as CSV and the cells that diffract as extended XYZ and CIF."""
+    structures = directory.path / "structures"
+    structures.mkdir(exist_ok=True)
     for point in result.points:
         rows = [f"{angle:.3f},{value:.6g}" for angle, value in zip(result.angles_deg, point.intensity, strict=True)]
         text = "\n".join(["two_theta_deg,intensity", *rows]) + "\n"
         directory.write_bytes(f"patterns/{name_of(point)}.csv", text.encode())
         for kind in ("extxyz", "cif"):
-            io.write(directory.path / "structures" / f"{name_of(point)}.{kind}", point.structure)
+            io.write(structures / f"{name_of(point)}.{kind}", point.structure)
 
 
 def lines(result: Result) -> list[str]:

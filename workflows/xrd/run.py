@@ -20,6 +20,7 @@ from simkit.structure import Structure
 from simkit.trajectory import FINISHED
 from simkit.workflows import md, relax
 from simkit.workflows.common import QUIET, Hooks, named_structures
+from simkit.workflows.relax import Config as RelaxConfig
 
 SERIES = "cells as given"
 """Name of the one course of cells that are taken as they are."""
@@ -43,8 +44,8 @@ class Warm(Section):
 class Config(Section):
     """Powder patterns over the ion content, and over temperature where some are given.
 
-    contents       ions per formula unit (two anions) each cell is brought to by taking ions out; none: the cells are
-                   one course, each with the content it has
+    contents       ions per formula unit (two anions) each cell is brought to, to the nearest ion, by taking ions out;
+                   none: the cells are one course, each with the content it has
     how, phase     "evenly" from every gallery, or those of `phase` first
     relaxed        whether cells are relaxed (`relax`) before they diffract; without it they diffract as they are
     temperatures_K of molecular dynamics from the relaxed cells; none: the relaxed cells themselves diffract
@@ -57,7 +58,7 @@ class Config(Section):
     phase: str = ""
     seed: int = Field(default=0, ge=0)
     relaxed: bool = True
-    relax: relax.Config = relax.Config()
+    relax: RelaxConfig = RelaxConfig()
     temperatures_K: Annotated[tuple[Kelvin, ...], Field(strict=False)] = ()
     warm: Warm = Warm()
     two_theta_deg: Annotated[tuple[float, float], Field(strict=False)] = (10.0, 50.0)
@@ -167,13 +168,14 @@ def name_of(point: Point) -> str:
 
 def _brought(config: Config, name: str, cell: Structure, wanted: float) -> Structure:
     now = content(cell, config.ion)
-    if not 0 < now or wanted > now + 1e-9:
+    half_an_ion = 0.5 * now / max(cell.symbols.count(config.ion), 1)
+    if not 0 < now or wanted > now + half_an_ion:
         raise InputError(
             f"{name} holds {now:.4g} {config.ion} per formula unit and cannot be brought to {wanted:g} by taking ions "
             "out; give a fuller cell, or contents up to what it holds."
         )
     first = config.phase if config.how == "phase" else None
-    return build.charged(cell, 1.0 - wanted / now, config.ion, config.seed, first)
+    return build.charged(cell, max(1.0 - wanted / now, 0.0), config.ion, config.seed, first)
 
 
 def _warmed(
