@@ -9,6 +9,7 @@ from typing import Any
 from simkit import io, solve
 from simkit.io.rundir import unsaved
 from simkit.structure import Structure
+from simkit.workflows.under_way import UnderWay
 
 Observer = Callable[..., None] | solve.Hooks
 """Called by a solver after each step, or all that may be attached to a solver."""
@@ -51,11 +52,13 @@ class Hooks:
     given: the `Content` that fixes a result by itself, or what does for a result of that name; None: the step and its
     settings.
     share: of one stage of the work, where many share it; its results are kept, and `Shared` is raised.
+    under_way: where states of descents of many items are saved until all have ended; None: nowhere.
     """
 
     keep: Callable[..., Any] = unsaved
     watch: Callable[[str], Observer | None] = unwatched
     share: Share | None = None
+    under_way: UnderWay | None = None
 
     def mine(self, stage: str, items: Sequence[Any]) -> list[Any]:
         """Of the items of a stage those to do here: all, or those of the share."""

@@ -26,6 +26,7 @@ from simkit.workflows.hops.compare import Variant
 from simkit.workflows.ledger import Ledger
 from simkit.workflows.structures import Built, StackConfig
 from simkit.workflows.study import OUTCOMES, Config
+from simkit.workflows.under_way import UnderWay
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,7 @@ def run(config: Config, job: Job, hooks: Hooks = QUIET, model: Potential | None 
     for one in asked:
         check_elements(intergrowth(one.stack, one.about.seed).structure.numbers, loaded.card)
     ledger = open_ledger(job, tomli_w.dumps(config.model_dump(exclude_none=True)), loaded, config)
-    return _Run(config, asked, ledger, Hooks(ledger.directory.step, hooks.watch)).run()
+    return _Run(config, asked, ledger, _kept(ledger, hooks)).run()
 
 
 def open_ledger(job: Job, settings: str, loaded: Potential, about: Config | About) -> Ledger:
@@ -84,6 +85,11 @@ def open_ledger(job: Job, settings: str, loaded: Potential, about: Config | Abou
     ledger = Ledger(directory, potential.Counted(watched), watched)
     ledger.open(about.name, about.seed, job.command, loaded.card.device)
     return ledger
+
+
+def _kept(ledger: Ledger, hooks: Hooks) -> Hooks:
+    """Hooks that keep everything in the run directory, what is under way included."""
+    return Hooks(ledger.directory.step, hooks.watch, under_way=UnderWay(ledger.directory))
 
 
 def _variants(config: Config) -> list[_Variant]:
@@ -255,7 +261,7 @@ def run_files(
     texts = {name: io.text("cell.extxyz", structure) for name, structure in structures.items()}
     given = {"migration": settings.model_dump(exclude_none=True), "structures": texts}
     ledger = open_ledger(job, tomli_w.dumps(given), loaded, about)
-    kept = Hooks(ledger.directory.step, hooks.watch)
+    kept = _kept(ledger, hooks)
     built = about.built
     moved = ledger.step("migration", lambda: migration.run(settings, ledger.model, structures, kept, models=built))
     nets = ledger.step("networks", lambda: migration.networks(settings, structures, moved, built))

@@ -35,6 +35,7 @@ from simkit.workflows.migration import Config as MigrationConfig
 from simkit.workflows.migration import networks
 from simkit.workflows.stress import Config as StressConfig
 from simkit.workflows.structures import Request, StackConfig, kind_of
+from simkit.workflows.under_way import UnderWay
 
 OUTCOMES = (solve.Outcome, Evaluation, Spread)
 OUTPUTS = "simkit.workflows.outputs"
@@ -125,8 +126,9 @@ def run(  # noqa: PLR0913 (one for each thing a caller may bring)
     ledger = Ledger(directory, potential.Counted(watched), watched)
     ledger.open(config.name, config.seed, command, loaded.card.device)
     keeper = Keeper(store or io.Store(directory.path / "tasks"), config, loaded.card, directory.path / "steps")
+    kept = Hooks(keeper.keep, hooks.watch, under_way=UnderWay(directory))
     try:
-        return _Study(config, ledger.model, ledger, Hooks(keeper.keep, hooks.watch)).run(keeper.entering(ledger.step))
+        return _Study(config, ledger.model, ledger, kept).run(keeper.entering(ledger.step))
     except Stopped as stopped:
         told = committee.summary(ledger.record, watched)
         raise Stopped("\n".join([str(stopped), *(told.warnings if told else [])])) from stopped

@@ -9,7 +9,8 @@ from ionic import ionic
 
 from simkit import build, io, potential
 from simkit.errors import InputError
-from simkit.workflows import migration, paths, relax, study
+from simkit.workflows import migration, paths, relax, study, under_way
+from simkit.workflows.common import Hooks
 
 SETTINGS = {
     "images": 1, "hops": "distinct", "mechanisms": ["vacancy"],
@@ -88,6 +89,44 @@ def test_taking_up_a_finished_run_asks_the_model_nothing(made, o3):
     moved = o3.moved_to(o3.positions + 0.01)
     with pytest.raises(InputError, match="another study"):
         paths.run_files(settings, {"O3": moved}, counted, paths.Job(out, resume=True), about)
+
+
+class Killed(Exception):
+    """The run was stopped from outside."""
+
+
+def hooks_in(folder, killed_at=None):
+    """Hooks that keep all in a run directory; the run ends so many steps into its bands."""
+    directory = io.RunDirectory(folder, "key")
+
+    def watch(label):
+        def observer(step, summary):
+            if label.startswith("bands") and step == killed_at:
+                raise Killed
+
+        return observer
+
+    return Hooks(directory.step, watch, under_way=under_way.UnderWay(directory))
+
+
+def test_an_unfinished_band_goes_on_where_it_was(o3, tmp_path, monkeypatch):
+    """Bit for bit as if nothing had happened, though some of the bands had ended and were kept before the kill."""
+    monkeypatch.setattr(under_way, "LEAST_S", 0.0)
+    settings = migration.Config(**{**SETTINGS, "mechanisms": ["vacancy", "divacancy"], "number": 3})
+    whole = migration.run(settings, ionic(), {"O3": o3}).hops
+    last = max(hop.path.steps for hop in whole)
+    assert min(hop.path.steps for hop in whole) < last
+    with pytest.raises(Killed):
+        migration.run(settings, ionic(), {"O3": o3}, hooks_in(tmp_path, last - 1))
+    assert 0 < len(list((tmp_path / "steps").glob("*-hop-*.npz"))) < len(whole)
+    resumed = potential.Counted(ionic())
+    again = migration.run(settings, resumed, {"O3": o3}, hooks_in(tmp_path)).hops
+    assert not list((tmp_path / "steps" / "under-way").iterdir())
+    for ours, theirs in zip(again, whole, strict=True):
+        assert (ours.path.steps, ours.path.evaluations) == (theirs.path.steps, theirs.path.evaluations)
+        np.testing.assert_array_equal(ours.path.energies_eV, theirs.path.energies_eV)
+    # what is asked again: both ends and the first guesses of each band, two images up to five ways, and the last steps
+    assert resumed.cost.evaluations <= len(whole) * (2 + 2 * 5 + 2)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,26 +59,51 @@ def batched(
     known = {key: value for key, value in before.items() if value is not None}
     todo = [key for key in mine if key not in known]
     if todo:
+        label = f"{stage}-{places[mine[0]].name}"
+        todo, state = _taken_up(hooks, label, {places[key].name: key for key in mine}, todo)
         descent = prepare(todo)
-        saver = _Saver(hooks, [places[key] for key in todo], types, descent, read)
-        state = solve.run(descent, solve.also_saving(hooks.watch(f"{stage}: {len(todo)}"), saver))
-        known |= dict(zip(todo, read(descent, state), strict=True))
+        done = {k for k, key in enumerate(todo) if key in known}
+        saver = _Saver(hooks, label, [places[key] for key in todo], types, descent, read, done)
+        watched = solve.also_saving(hooks.watch(f"{stage}: {len(todo)}"), saver)
+        state = solve.run(descent, watched if state is None else replace(watched, resume=state))
+        known = dict(zip(todo, read(descent, state), strict=True)) | known
+        if hooks.under_way is not None:
+            hooks.under_way.forget(label)
     hooks.leave(stage)
     return {key: known[key] for key in places}
 
 
+def _taken_up(
+    hooks: Hooks, label: str, keys: Mapping[str, Key], todo: list[Key]
+) -> tuple[list[Key], solve.State | None]:
+    """What is still to be done and no state; or where a state of all of it was saved, the items of that and the state.
+
+    Items that have ended since the state was saved are in it as they were then, and cost a few steps more.
+    """
+    found = None if hooks.under_way is None else hooks.under_way.load(label)
+    if found is None:
+        return todo, None
+    names, state = found
+    saved = [keys[name] for name in names if name in keys]
+    whole = len(saved) == len(names) == len(state.code) and set(todo) <= set(saved)
+    return (saved, state) if whole else (todo, None)
+
+
 @dataclass
 class _Saver:
-    """Keeps each group that has ended since it was last called."""
+    """Keeps each group that has ended since it was last called, and now and then where all of them are."""
 
     hooks: Hooks
+    label: str
     places: list[Place]
     types: Sequence[type]
     descent: solve.Descent
     read: Callable[[solve.Descent, solve.State], Sequence[Any]]
-    done: set[int] = field(default_factory=set)
+    done: set[int]
 
     def __call__(self, state: solve.State) -> None:
+        if self.hooks.under_way is not None:
+            self.hooks.under_way.save(self.label, [place.name for place in self.places], state)
         fresh = [int(k) for k in np.flatnonzero(state.code != RUNNING) if int(k) not in self.done]
         if not fresh:
             return
