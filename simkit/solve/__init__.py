@@ -7,6 +7,8 @@ from simkit.solve.conditions import MdConditions, MdSettings
 from simkit.solve.descent import Descent, Limits, State, from_arrays, run, to_arrays
 from simkit.solve.dynamics import run_md, status, trajectories, wreck
 from simkit.solve.hessian import partial_hessians
+from simkit.solve.host import Host, HostSettings, host_hessian
+from simkit.solve.host_model import HostModel
 from simkit.solve.loop import Hooks, Observer, Summary, also_saving, hooks_of, iterate
 from simkit.solve.motion import Dynamics, Motion, Recorder, integrate
 from simkit.solve.motion_arrays import motion_from_arrays, motion_to_arrays
@@ -23,6 +25,9 @@ __all__ = [
     "Dynamics",
     "Hooks",
     "Hop",
+    "Host",
+    "HostModel",
+    "HostSettings",
     "Limits",
     "MdConditions",
     "MdLimits",
@@ -48,6 +53,7 @@ __all__ = [
     "first_guess",
     "from_arrays",
     "hooks_of",
+    "host_hessian",
     "integrate",
     "iterate",
     "motion_from_arrays",
