@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,7 @@ class HostModel:
     """
 
     host: Host
-    floor_eV_per_A2: float = 1.0
+    floor_eV_per_A2: float = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +71,13 @@ def stiffness(model: HostModel, structure: Structure, unit_A: float) -> Stiffnes
         own = slice(3 * atom, 3 * atom + 3)
         matrix[own, own] = np.eye(3) * _mean_stiffness(host, int(structure.numbers[atom]))
     return Stiffness(matrix, model.floor_eV_per_A2)
+
+
+def require_fitting(model: object, structures: Sequence[Structure]) -> None:
+    """Raise InputError where the model is a host's and a structure is not of that host."""
+    if isinstance(model, HostModel):
+        for structure in structures:
+            places_of(model.host.structure, structure)
 
 
 def places_of(host: Structure, structure: Structure) -> np.ndarray:

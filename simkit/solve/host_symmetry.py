@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,9 @@ class Shift:
 def symmetry_of(structure: Structure, symprec_A: float) -> Symmetry:
     """The space group of a periodic structure by spglib, supercell translations included."""
     lattice = (structure.cell, structure.fractional, structure.numbers)
-    found = spglib.get_symmetry(lattice, symprec=symprec_A)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Set OLD_ERROR_HANDLING", category=DeprecationWarning)
+        found = spglib.get_symmetry(lattice, symprec=symprec_A)
     if found is None:
         raise InputError(f"spglib finds no symmetry at {symprec_A} A; are there atoms on top of each other?")
     turn = structure.cell.T @ found["rotations"] @ np.linalg.inv(structure.cell.T)

@@ -22,13 +22,11 @@ class Ode12r(Stepper):
     most. A group whose steps are rejected twice in a row goes on without its model Hessian P.
 
     first     length of the first step; 1 is the step of a crystal as stiff as the model says
-    shortest  length that is taken whatever it does, so that no group stands still
     error     largest error of one coordinate in a step (A)
     max_step  largest change of one coordinate (A)
     """
 
     first: float = 0.5
-    shortest: float = 1e-3
     error: float = 0.1
     decrease: float = 0.01
     increase: float = 2.0
@@ -81,14 +79,13 @@ class Ode12r(Stepper):
         y = before - now
         error = 0.5 * length * groups.largest(y)
         good = (new <= old * (1.0 - self.decrease * length)) | ((new <= self.increase * old) & (error <= self.error))
-        good |= length <= self.shortest
-        by_error = 0.5 * length * np.sqrt(self.error / np.maximum(error, 1e-300))
+        by_error = 0.5 * length * np.sqrt(self.error / np.maximum(error, 1e-30))
         slope, bend = groups.dot(forces[0], y), groups.dot(forces[0] - forces[1], y)
-        by_line = np.where(slope > 0, length * slope / np.maximum(bend, 1e-300), np.inf)
+        by_line = np.where((slope > 0) & (bend > 0), length * slope / np.where(bend > 0, bend, 1.0), np.inf)
         wanted = np.minimum(by_error, by_line)
         kept = np.maximum(0.25 * length, np.minimum(4.0 * length, wanted))
         shorter = np.maximum(0.1 * length, np.minimum(0.25 * length, wanted))
-        return good, np.maximum(np.where(good, kept, shorter), self.shortest)
+        return good, np.where(good, kept, shorter)
 
     def _proposed(self, new: Memory, groups: Groups, push: Push) -> Floats:
         """The next point; the length is cut to the step cap and remembered as it was taken."""

@@ -15,7 +15,7 @@ from simkit.solve.band import Bands, ends_of
 from simkit.solve.band_rules import BandRules, climbing_images
 from simkit.solve.descent import DONE, Descent, Limits, State, run, sentence
 from simkit.solve.guarded import Guarded
-from simkit.solve.host_model import HostModel
+from simkit.solve.host_model import HostModel, require_fitting
 from simkit.solve.idpp import interpolated_through
 from simkit.solve.loop import Hooks, Observer, hooks_of
 from simkit.solve.mirror import Asked, Mirror, mirrors_of
@@ -170,6 +170,8 @@ def prepare_paths(
     if images < 1 or not len(pairs):
         raise InputError(f"got {images} images for {len(pairs)} pairs; at least one of each is needed.")
     hops = [Hop(*pair) for pair in pairs]
+    model = None if settings.optimiser in DAMPED else settings.model
+    require_fitting(model, [s for hop in hops for s in (hop.initial, hop.final)])
     guesses = [_guess(hop, i, images) for i, hop in enumerate(hops)]
     said = potential.evaluate([s for hop in hops for s in (hop.initial, hop.final)])
     mirrors: list[Mirror | None] = [None] * len(hops)
@@ -184,7 +186,6 @@ def prepare_paths(
         watched_change_eV=settings.barrier_change_eV,
         window=settings.window,
     )
-    model = None if settings.optimiser in DAMPED else settings.model
     return Descent(Bands(potential, ends, rules, tuple(mirrors), model), band_stepper(settings), limits)
 
 

@@ -12,7 +12,7 @@ from simkit.potential.base import Potential
 from simkit.solve.cells import free_entries
 from simkit.solve.crystal import Criterion, Crystals, Freedom
 from simkit.solve.descent import DONE, Descent, Limits, State, run, sentence
-from simkit.solve.host_model import HostModel
+from simkit.solve.host_model import HostModel, require_fitting
 from simkit.solve.landscape import evaluation
 from simkit.solve.loop import Hooks, Observer, hooks_of
 from simkit.solve.optimisers import DAMPED, stepper
@@ -109,6 +109,7 @@ def descent_of(
     )
     chosen = stepper(settings.optimiser, settings.max_step_A)
     model = None if settings.optimiser in DAMPED else settings.model
+    require_fitting(model, structures)
     landscape = Crystals(potential, tuple(structures), tuple(freedoms), criterion, model)
     return Descent(landscape, chosen, limited(settings.limits, settings.max_steps))
 
