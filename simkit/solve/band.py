@@ -13,10 +13,9 @@ from simkit.potential.base import Evaluation, Potential
 from simkit.solve.band_model import BandModel, band_model
 from simkit.solve.band_rules import BandRules, climbing_images, felt
 from simkit.solve.groups import Groups
-from simkit.solve.host_model import HostModel
+from simkit.solve.host_model import Model
 from simkit.solve.landscape import Answers, Landscape, Point, ask, largest_force
 from simkit.solve.mirror import Mirror, symmetric
-from simkit.solve.precondition import Springs
 from simkit.solve.stepper import identity
 from simkit.solve.tangents import tangents
 from simkit.structure import Batch, Structure
@@ -56,7 +55,7 @@ class Bands(Landscape):
     hops: tuple[Ends, ...]
     rules: BandRules
     mirrors: tuple[Mirror | None, ...]
-    model: Springs | HostModel | None = None
+    models: tuple[Model, ...]
 
     @cached_property
     def images(self) -> int:
@@ -177,13 +176,16 @@ class Bands(Landscape):
         return Answers(answers.energy[source], forces, stress, energy_spread, force_spread)
 
     @cached_property
-    def _models(self) -> list[BandModel]:
+    def _models(self) -> list[BandModel | None]:
         middle = (self.images + 1) // 2
-        return [band_model(self.model, h.initial, h.final, h.guess[middle]) for h in self.hops]
+        return [
+            None if model is None else band_model(model, h.initial, h.final, h.guess[middle])
+            for h, model in zip(self.hops, self.models, strict=True)
+        ]
 
     def metric(self, point: Point) -> Callable[[Floats], Floats]:
         """Model Hessian across the path, its springs along it, at the tangents of a point."""
-        if self.model is None:
+        if all(model is None for model in self.models):
             return identity
         paths = [self.path(point.x, point.answers, hop) for hop in range(len(self.hops))]
         ways = [tangents(positions, energies)[1:-1] for positions, energies, _ in paths]
@@ -195,6 +197,8 @@ class Bands(Landscape):
         return apply
 
     def _divided(self, rows: Floats, point: Point, hop: int, t: Floats) -> Floats:
+        if self._models[hop] is None:
+            return rows[self._cuts[hop] : self._cuts[hop + 1]]
         climbing = np.zeros(self.images, dtype=bool)
         climbing[list(climbing_images(int(point.mode[hop]), self.images, self.mirrors[hop] is not None))] = True
         divided = self._models[hop].applied(self.piece(rows, hop), t, self.rules.spring, climbing)

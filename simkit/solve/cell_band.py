@@ -184,7 +184,7 @@ def nearest_final(initial: Structure, final: Structure) -> Structure:
 
 def _crystals(structures: Sequence[Structure], potential: Potential) -> Crystals:
     freedoms = tuple(Freedom.full(s, "free") for s in structures)
-    return Crystals(potential, tuple(structures), freedoms, Criterion(1.0, 1.0), None)
+    return Crystals(potential, tuple(structures), freedoms, Criterion(1.0, 1.0), (None,) * len(structures))
 
 
 def _ends(initial: Structure, final: Structure, first: Evaluation, last: Evaluation, images: int) -> CellEnds:

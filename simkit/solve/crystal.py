@@ -12,7 +12,7 @@ from simkit.arrays import Floats
 from simkit.potential.base import Potential
 from simkit.solve.cells import ENTRIES, cell_forces, frames, free_entries, free_stress, gradients
 from simkit.solve.groups import Groups, largest_by
-from simkit.solve.host_model import HostModel, stiffness
+from simkit.solve.host_model import HostModel, Model, stiffness
 from simkit.solve.landscape import Answers, Landscape, Point, ask
 from simkit.solve.precondition import Springs, solver, spring_model, strain_stiffness
 from simkit.solve.stepper import identity
@@ -68,7 +68,7 @@ class Crystals(Landscape):
     structures: tuple[Structure, ...]
     freedoms: tuple[Freedom, ...]
     criterion: Criterion
-    model: Springs | HostModel | None
+    models: tuple[Model, ...]
 
     @cached_property
     def batch(self) -> Batch:
@@ -116,19 +116,22 @@ class Crystals(Landscape):
     @cached_property
     def _solvers(self) -> list[Callable[[Floats, Floats], tuple[Floats, Floats]]]:
         """For each structure what applies its inverse model Hessian to forces (n, 3) and strain entries (6,)."""
-        if isinstance(self.model, HostModel):
-            return [self._host_solver(k) for k in range(len(self.structures))]
-        return [self._spring_solver(k) for k in range(len(self.structures))]
+        return [self._solver(k, model) for k, model in enumerate(self.models)]
 
-    def _spring_solver(self, k: int) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
-        model = spring_model(self.structures[k], self.model)
+    def _solver(self, k: int, model: Model) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
+        if model is None:
+            return lambda forces, entries: (forces, entries)
+        return self._host_solver(k, model) if isinstance(model, HostModel) else self._spring_solver(k, model)
+
+    def _spring_solver(self, k: int, springs: Springs) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
+        model = spring_model(self.structures[k], springs)
         atoms = solver(model, self.freedoms[k].moves)
         strain = self._unit[k] ** 2 / np.maximum(strain_stiffness(model, self._frame[k], ENTRIES), 1e-12)
         return lambda forces, entries: (atoms(forces), strain * entries)
 
-    def _host_solver(self, k: int) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
+    def _host_solver(self, k: int, model: HostModel) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
         free = np.concatenate([self.freedoms[k].moves.ravel(), self._free[k]])
-        inverse = stiffness(self.model, self.structures[k], float(self._unit[k, 0])).inverse(free)
+        inverse = stiffness(model, self.structures[k], float(self._unit[k, 0])).inverse(free)
 
         def apply(forces: Floats, entries: Floats) -> tuple[Floats, Floats]:
             solved = inverse @ np.concatenate([forces.ravel(), entries])
@@ -209,7 +212,7 @@ class Crystals(Landscape):
 
     def metric(self, point: Point) -> Callable[[Floats], Floats]:
         """Inverse model Hessian on the atoms and the strains, restricted to what may move."""
-        return identity if self.model is None else self._solved
+        return self._solved if any(model is not None for model in self.models) else identity
 
     def _solved(self, vector: Floats) -> Floats:
         n = 3 * len(self.batch.numbers)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit.arrays import Floats
-from simkit.errors import InputError
+from simkit.errors import InputError, SimkitError
 from simkit.potential.base import Potential
 from simkit.solve.cells import ENTRIES, cell_forces, frames, gradients
 from simkit.solve.host_symmetry import Shift, Symmetry, shifts_needed, symmetry_of
@@ -55,7 +55,8 @@ def host_hessian(structure: Structure, potential: Potential, settings: HostSetti
 
     3 n + 13 evaluations without symmetry, far fewer with it: one to three displacements for every kind of site that
     symmetry tells apart. For a crystal at rest.
-    Raises InputError for structures that are not periodic in three directions, or too large.
+    Raises InputError for structures that are not periodic in three directions, or too large, SimkitError where the
+    potential breaks down.
     """
     settings = HostSettings() if settings is None else settings
     _check(structure, settings)
@@ -63,11 +64,21 @@ def host_hessian(structure: Structure, potential: Potential, settings: HostSetti
     shifts = shifts_needed(symmetry, settings.both_sides)
     moved = [structure.moved_to(_shifted(structure, one, settings.step_A)) for one in shifts]
     rest, *said = potential.evaluate([structure, *moved, *_strained(structure, settings.strain_step)])
+    if not all(e.finite for e in (rest, *said)):
+        raise SimkitError(f"the potential returns numbers that are not finite near {structure.formula} at rest.")
     rows = _rows(symmetry, shifts, [(e.forces - rest.forces) / settings.step_A for e in said[: len(shifts)]])
     pulls, tension = _strain_answers(structure, said[len(shifts) :], settings.strain_step)
     mixed = -(pulls[0::2] - pulls[1::2]) / (2 * settings.strain_step)
     strain = -(tension[0::2] - tension[1::2]) / (2 * settings.strain_step)
     return Host(structure, _symmetric(rows), mixed, _symmetric(strain), len(said) + 1)
+
+
+def host_cost(structure: Structure, settings: HostSettings | None = None) -> int:
+    """Model evaluations that `host_hessian` takes."""
+    settings = HostSettings() if settings is None else settings
+    _check(structure, settings)
+    symmetry = _symmetry(structure, settings.symprec_A)
+    return 1 + len(shifts_needed(symmetry, settings.both_sides)) + 2 * len(ENTRIES)
 
 
 def _check(structure: Structure, settings: HostSettings) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from simkit.arrays import Floats
 from simkit.errors import InputError
 from simkit.solve.host import Host
+from simkit.solve.precondition import Springs
 from simkit.solve.stepper import UNIT_STIFFNESS_EV_PER_A2
 from simkit.structure import Structure
 
@@ -73,11 +74,23 @@ def stiffness(model: HostModel, structure: Structure, unit_A: float) -> Stiffnes
     return Stiffness(matrix, model.floor_eV_per_A2)
 
 
-def require_fitting(model: object, structures: Sequence[Structure]) -> None:
-    """Raise InputError where the model is a host's and a structure is not of that host."""
-    if isinstance(model, HostModel):
-        for structure in structures:
-            places_of(model.host.structure, structure)
+Model = Springs | HostModel | None
+"""A model Hessian, or none."""
+
+
+def models_of(model: Model | Sequence[Model], structures: Sequence[Sequence[Structure]]) -> tuple[Model, ...]:
+    """One model for each group of structures, from one for all of them or one each.
+
+    Raises InputError for another number of models, and where a model is a host's and a structure is not of that host.
+    """
+    each = tuple(model) if isinstance(model, list | tuple) else (model,) * len(structures)
+    if len(each) != len(structures):
+        raise InputError(f"{len(each)} model Hessians for {len(structures)} groups; give one for all, or one each.")
+    for one, group in zip(each, structures, strict=True):
+        if isinstance(one, HostModel):
+            for structure in group:
+                places_of(one.host.structure, structure)
+    return each
 
 
 def places_of(host: Structure, structure: Structure) -> np.ndarray:

@@ -15,13 +15,12 @@ from simkit.solve.band import Bands, ends_of
 from simkit.solve.band_rules import BandRules, climbing_images
 from simkit.solve.descent import DONE, Descent, Limits, State, run, sentence
 from simkit.solve.guarded import Guarded
-from simkit.solve.host_model import HostModel, require_fitting
+from simkit.solve.host_model import Model, models_of
 from simkit.solve.idpp import interpolated_through
 from simkit.solve.loop import Hooks, Observer, hooks_of
 from simkit.solve.mirror import Asked, Mirror, mirrors_of
 from simkit.solve.optimisers import DAMPED, stepper
 from simkit.solve.path_checks import check_ends
-from simkit.solve.precondition import Springs
 from simkit.solve.relaxation import limited
 from simkit.solve.stepper import Stepper
 from simkit.solve.tangents import band_forces, fitted_maximum, path_profile, tangents
@@ -50,7 +49,7 @@ class NebSettings:
                          a band moves as one state
     max_steps            optimiser steps; each evaluates every moving image once
     max_step_A           largest change of one coordinate per step
-    model                model Hessian of "lbfgs" and "ode12r": `HostModel`, `Springs`, or None
+    model                model Hessian of "lbfgs" and "ode12r": `HostModel`, `Springs` or None; or a tuple, one a hop
     mirror               evaluate half of the images of a path that a symmetry operation carries onto itself reversed
     limits               explosion limits (its steps and its energy change are replaced)
     """
@@ -65,7 +64,7 @@ class NebSettings:
     optimiser: str = "lbfgs"
     max_steps: int = 300
     max_step_A: float = 0.2
-    model: Springs | HostModel | None = None
+    model: Model | tuple[Model, ...] = None
     mirror: bool = True
     limits: Limits = field(default_factory=Limits)
 
@@ -171,7 +170,7 @@ def prepare_paths(
         raise InputError(f"got {images} images for {len(pairs)} pairs; at least one of each is needed.")
     hops = [Hop(*pair) for pair in pairs]
     model = None if settings.optimiser in DAMPED else settings.model
-    require_fitting(model, [s for hop in hops for s in (hop.initial, hop.final)])
+    models = models_of(model, [(hop.initial, hop.final) for hop in hops])
     guesses = [_guess(hop, i, images) for i, hop in enumerate(hops)]
     said = potential.evaluate([s for hop in hops for s in (hop.initial, hop.final)])
     mirrors: list[Mirror | None] = [None] * len(hops)
@@ -186,7 +185,7 @@ def prepare_paths(
         watched_change_eV=settings.barrier_change_eV,
         window=settings.window,
     )
-    return Descent(Bands(potential, ends, rules, tuple(mirrors), model), band_stepper(settings), limits)
+    return Descent(Bands(potential, ends, rules, tuple(mirrors), models), band_stepper(settings), limits)
 
 
 def band_rules(settings: NebSettings, climb: bool) -> BandRules:

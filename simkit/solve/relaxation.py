@@ -12,7 +12,7 @@ from simkit.potential.base import Potential
 from simkit.solve.cells import free_entries
 from simkit.solve.crystal import Criterion, Crystals, Freedom
 from simkit.solve.descent import DONE, Descent, Limits, State, run, sentence
-from simkit.solve.host_model import HostModel, require_fitting
+from simkit.solve.host_model import Model, models_of
 from simkit.solve.landscape import evaluation
 from simkit.solve.loop import Hooks, Observer, hooks_of
 from simkit.solve.optimisers import DAMPED, stepper
@@ -35,7 +35,8 @@ class RelaxSettings:
     pressure_GPa   outside pressure
     frozen         (n,) mask of atoms that stay, or None; the same for every structure
     directions     (n, 3) mask of the cartesian components that may move, or None
-    model          model Hessian: `Springs`, a `HostModel` (of a crystal that the structures are made from), or None
+    model          model Hessian: `Springs`, a `HostModel` (of a crystal that the structures are made from) or None; or
+                   a tuple with one for each structure
     limits         explosion and run-away limits (its max_steps is replaced)
     """
 
@@ -46,7 +47,7 @@ class RelaxSettings:
     pressure_GPa: float = 0.0
     frozen: np.ndarray | None = None
     directions: np.ndarray | None = None
-    model: Springs | HostModel | None = field(default_factory=Springs)
+    model: Model | tuple[Model, ...] = field(default_factory=Springs)
     limits: Limits = field(default_factory=Limits)
 
 
@@ -109,8 +110,8 @@ def descent_of(
     )
     chosen = stepper(settings.optimiser, settings.max_step_A)
     model = None if settings.optimiser in DAMPED else settings.model
-    require_fitting(model, structures)
-    landscape = Crystals(potential, tuple(structures), tuple(freedoms), criterion, model)
+    models = models_of(model, [(s,) for s in structures])
+    landscape = Crystals(potential, tuple(structures), tuple(freedoms), criterion, models)
     return Descent(landscape, chosen, limited(settings.limits, settings.max_steps))
 
 
