@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from simkit.workflows.hops.attempts import harmonic
 from simkit.workflows.hops.choice import choose
 from simkit.workflows.hops.ends import Key, Ready, ready, relaxed_states, site_energies, states_of, vacancies_of
 from simkit.workflows.hops.guesses import guessed
+from simkit.workflows.hops.hessians import Models, models_for
 from simkit.workflows.hops.keeping import batched
 from simkit.workflows.hops.kinetics import Through, through
 from simkit.workflows.hops.record import SPONTANEOUS, TYPES, Chosen, HopResult, SiteEnergy
@@ -66,15 +69,18 @@ def run(
     chosen = choose(config, cells, models or {})
     wanted = _states(config, cells, chosen, models or {})
 
+    work = Counter(label for label, _ in wanted), Counter(item.label for item in chosen)
+    hosts = cache(lambda: models_for(config, potential, cells, work, hooks, name))
+
     def relax_ends() -> tuple[Outcome, ...]:
-        return tuple(relaxed_states(config, potential, wanted, hooks, f"{name}-state").values())
+        return tuple(relaxed_states(config, potential, wanted, hooks, f"{name}-state", hosts).values())
 
     outcomes = hooks.keep(f"{name}-ends", relax_ends, TYPES)
     states = dict(zip(wanted, outcomes, strict=True))
     hops = ready(config, cells, chosen, states)
 
     def find() -> Result:
-        paths = _paths(config, potential, hops, hooks, name)
+        paths = _paths(config, potential, hops, hooks, name, hosts)
         found = tuple(_result(cells, item, paths.get(k)) for k, item in enumerate(hops))
         wanted = config.kinetics.attempts == "harmonic"
         return Result(found, site_energies(states), harmonic(potential, found, hooks, name) if wanted else {})
@@ -114,16 +120,24 @@ def _states(
     return wanted | vacancies_of(cells, sites, wanted)
 
 
-def _paths(config: Config, potential: Potential, hops: list[Ready], hooks: Hooks, name: str) -> dict[int, solve.Path]:
+def _paths(
+    config: Config, potential: Potential, hops: list[Ready], hooks: Hooks, name: str, hosts: Callable[[], Models]
+) -> dict[int, solve.Path]:
     """The bands of all hops that want one, by number."""
     settings = solve.NebSettings(
-        fmax_eV_per_A=config.fmax_eV_per_A, barrier_change_eV=config.barrier_change_eV, max_steps=config.max_steps
+        fmax_eV_per_A=config.fmax_eV_per_A,
+        barrier_error_eV=config.barrier_error_eV,
+        barrier_change_eV=config.barrier_change_eV,
+        max_steps=config.max_steps,
+        optimiser=config.optimiser,
     )
     names = {k: f"{name}-hop-{k:04d}" for k, item in enumerate(hops) if item.trouble is None}
 
     def prepare(keys: list[int]) -> solve.Descent:
         bands = guessed(potential, {k: hops[k] for k in keys}, config.images)
-        return solve.prepare_paths(list(bands.values()), potential, config.images, config.climb, settings)
+        models = tuple(hosts().bands[hops[k].chosen.label] for k in keys)
+        asked = replace(settings, model=models)
+        return solve.prepare_paths(list(bands.values()), potential, config.images, config.climb, asked)
 
     return batched(hooks, names, TYPES, prepare, solve.paths, f"{name}: {len(names)} bands of {config.images} images")
 

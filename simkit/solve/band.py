@@ -15,7 +15,7 @@ from simkit.solve.band_rules import BandRules, climbing_images, felt
 from simkit.solve.groups import Groups
 from simkit.solve.host_model import Model
 from simkit.solve.landscape import Answers, Landscape, Point, ask, largest_force
-from simkit.solve.mirror import Mirror, symmetric
+from simkit.solve.mirror import Mirror
 from simkit.solve.stepper import identity
 from simkit.solve.tangents import tangents
 from simkit.structure import Batch, Structure
@@ -33,14 +33,6 @@ class Ends:
     first: Evaluation
     last: Evaluation
     guess: Floats
-
-
-def ends_of(hop: tuple, said: tuple[Evaluation, Evaluation], guess: Floats, mirror: Mirror | None) -> Ends:
-    """The ends of a hop (initial and final structure first) with its first guess; of a mirrored one exact images."""
-    initial, final = hop[:2]
-    if mirror is None:
-        return Ends(initial, final, *said, guess)
-    return Ends(initial, final, said[0], mirror.evaluation(said[0]), symmetric(mirror, guess))
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +123,10 @@ class Bands(Landscape):
             for hop, mirror in enumerate(self.mirrors)
         ]
         energy = np.array([one.peak for one in told])
+        push = np.concatenate([one.push.reshape(-1, 3) for one in told])
         return Point(
             x=x,
-            force=np.concatenate([one.push.ravel() for one in told]),
+            force=self._mirrored(push, lambda mirror: mirror.vectors).ravel(),
             answers=answers,
             energy=energy,
             largest=largest_force(self, answers.forces),

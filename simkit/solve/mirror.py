@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from simkit.arrays import Floats
-from simkit.potential.base import Evaluation, Potential
+from simkit.potential.base import Potential
 from simkit.structure import Structure
 
 PLACE_A = 0.05
@@ -43,11 +43,6 @@ class Mirror:
         out = np.empty_like(forces)
         out[..., self.to, :] = forces @ self.rotation.T
         return out
-
-    def evaluation(self, said: Evaluation) -> Evaluation:
-        """What was said of one end as it holds for the other."""
-        stress = self.rotation @ said.stress @ self.rotation.T
-        return Evaluation(said.energy, self.vectors(said.forces), stress, spread=said.spread)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +90,9 @@ def candidates(asked: Asked) -> list[Mirror]:
 
 
 def symmetric(mirror: Mirror, guess: Floats) -> Floats:
-    """The guess made its own mirror image, its first end kept."""
+    """The guess with its moving images made the mirror images of one another; the ends stay as they were relaxed."""
     middle = 0.5 * (guess + mirror.places(guess[::-1]))
-    return np.concatenate([guess[:1], middle[1:-1], mirror.places(guess[:1])])
+    return np.concatenate([guess[:1], middle[1:-1], guess[-1:]])
 
 
 def _twofold(cell: Floats) -> list[np.ndarray]:

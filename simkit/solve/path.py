@@ -11,14 +11,14 @@ import numpy as np
 from simkit.arrays import Floats
 from simkit.errors import InputError
 from simkit.potential.base import Potential
-from simkit.solve.band import Bands, ends_of
+from simkit.solve.band import Bands, Ends
 from simkit.solve.band_rules import BandRules, climbing_images
 from simkit.solve.descent import DONE, Descent, Limits, State, run, sentence
 from simkit.solve.guarded import Guarded
 from simkit.solve.host_model import Model, models_of
 from simkit.solve.idpp import interpolated_through
 from simkit.solve.loop import Hooks, Observer, hooks_of
-from simkit.solve.mirror import Asked, Mirror, mirrors_of
+from simkit.solve.mirror import Asked, Mirror, mirrors_of, symmetric
 from simkit.solve.optimisers import DAMPED, stepper
 from simkit.solve.path_checks import check_ends
 from simkit.solve.relaxation import limited
@@ -178,7 +178,8 @@ def prepare_paths(
         levels = [(said[2 * i].energy, said[2 * i + 1].energy) for i in range(len(hops))]
         asked = [Asked(hop.initial, *both) for hop, *both in zip(hops, levels, guesses, strict=True)]
         mirrors = mirrors_of(asked, potential)
-    ends = tuple(ends_of(hop, (said[2 * i], said[2 * i + 1]), guesses[i], mirrors[i]) for i, hop in enumerate(hops))
+    guesses = [g if m is None else symmetric(m, g) for g, m in zip(guesses, mirrors, strict=True)]
+    ends = tuple(Ends(hop.initial, hop.final, said[2 * i], said[2 * i + 1], guesses[i]) for i, hop in enumerate(hops))
     rules = band_rules(settings, climb)
     limits = replace(
         limited(settings.limits, settings.max_steps),
@@ -201,8 +202,8 @@ def band_rules(settings: NebSettings, climb: bool) -> BandRules:
 
 
 def _may_mirror(settings: NebSettings, images: int, climb: bool) -> bool:
-    """Whether half bands are wanted. An even number of images has none in the middle that could climb."""
-    return settings.mirror and not (climb and images % 2 == 0)
+    """Whether half bands are wanted and spare anything. An even number of images has no middle one that could climb."""
+    return settings.mirror and images > 1 and not (climb and images % 2 == 0)
 
 
 def band_stepper(settings: NebSettings) -> Stepper:

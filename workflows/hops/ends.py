@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from simkit.potential.base import Evaluation, Potential, Spread
 from simkit.solve.outcome import Outcome
 from simkit.structure import Structure
 from simkit.workflows.common import Hooks
+from simkit.workflows.hops.hessians import Models
 from simkit.workflows.hops.keeping import batched
 from simkit.workflows.hops.record import SPONTANEOUS, TYPES, Chosen, SiteEnergy
 from simkit.workflows.hops.settings import Hopping
@@ -79,14 +80,25 @@ def _is_vacancy(state: build.State) -> bool:
 
 
 def relaxed_states(
-    config: Hopping, potential: Potential, states: Mapping[Key, Structure], hooks: Hooks, name: str
+    config: Hopping,
+    potential: Potential,
+    states: Mapping[Key, Structure],
+    hooks: Hooks,
+    name: str,
+    hosts: Callable[[], Models] | None = None,
 ) -> dict[Key, Outcome]:
-    """All states relaxed at fixed cell in one batch; finished ones leave it and are kept at once."""
-    settings = solve.RelaxSettings(max_steps=config.max_steps)
+    """All states relaxed at fixed cell in one batch; finished ones leave it and are kept at once.
+
+    hosts: gives the model Hessians of the cells when they are needed; None: springs between neighbours.
+    """
+    settings = solve.RelaxSettings(max_steps=config.max_steps, optimiser=config.optimiser)
 
     def prepare(keys: list[Key]) -> solve.Descent:
         cells = [states[key] for key in keys]
-        return solve.prepare_relaxation(cells, potential, "fixed", config.end_fmax_eV_per_A, settings)
+        asked = settings
+        if hosts is not None:
+            asked = replace(settings, model=tuple(hosts().states[label] for label, _ in keys))
+        return solve.prepare_relaxation(cells, potential, "fixed", config.end_fmax_eV_per_A, asked)
 
     names = {key: f"{name}-{k:04d}" for k, key in enumerate(states)}
     return batched(hooks, names, TYPES, prepare, solve.outcomes, f"{name}: {len(states)} states")

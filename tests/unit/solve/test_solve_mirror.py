@@ -37,7 +37,7 @@ def test_half_the_images_give_the_same_barrier(hop, images, asked, optimiser):
     assert runs[False].evaluations == images * (runs[False].steps + 1)
     # the criterion allows 2 meV; both follow the same forces but for the ends, equal to 0.005 eV/A
     assert runs[True].barrier_eV == pytest.approx(runs[False].barrier_eV, abs=5e-4)
-    np.testing.assert_array_equal(runs[True].energies_eV, runs[True].energies_eV[::-1])
+    np.testing.assert_array_equal(runs[True].energies_eV[1:-1], runs[True].energies_eV[-2:0:-1])
     e = MORSE.evaluate(runs[True].images)
     np.testing.assert_allclose([x.energy for x in e], runs[True].energies_eV, atol=1e-9)
 
@@ -108,7 +108,8 @@ def test_even_numbers_of_climbing_images_and_unlike_ends_are_whole_bands(hop):
 def test_a_symmetric_guess_is_its_own_image(hop):
     descent = solve.prepare_paths([hop], MORSE, images=5)
     (mirror,), guess = descent.landscape.mirrors, descent.landscape.hops[0].guess
-    np.testing.assert_allclose(mirror.places(guess[::-1]), guess, atol=1e-10)
+    np.testing.assert_allclose(mirror.places(guess[::-1])[1:-1], guess[1:-1], atol=1e-10)
+    np.testing.assert_allclose(mirror.places(guess[::-1]), guess, atol=0.05)  # the ends as they were relaxed
     np.testing.assert_allclose(symmetric(mirror, guess), guess, atol=1e-10)
     turn = mirror.rotation
     np.testing.assert_allclose(turn @ turn, np.eye(3), atol=1e-12)
