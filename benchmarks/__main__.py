@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = ("potential_floor", "relax_calls", "neb_calls", "binning", "build_cells")
+NAMES = ("potential_floor", "relax_calls", "neb_calls", "binning", "msd", "md_overhead", "build_cells")
 
 
 def main() -> int:

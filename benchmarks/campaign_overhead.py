@@ -55,7 +55,7 @@ def _drive(folder: Path, engine: Any, keys: list[str]) -> int:
     def describe(key: str) -> dict[str, Any]:
         return {"key": key, "step": "nothing", "phase": "", "study": {}, "folder": str(folder), "needs": ()}
 
-    return Driver(folder, engine, nothing, describe).drive([Unit((key,), ()) for key in keys]).done
+    return Driver(folder, engine, nothing, describe).drive([Unit((key,)) for key in keys]).done
 
 
 if __name__ == "__main__":

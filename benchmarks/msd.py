@@ -24,7 +24,7 @@ from simkit.measure import site_table
 
 FRAMES, IONS, POINTS, SITES = 20_000, 128, 100_000, 128
 CELL = np.array([[17.4, 0.0, 0.0], [-8.7, 15.07, 0.0], [2.9, 1.7, 22.0]])
-BLOCKS = 3
+BLOCKS = 5
 Row = tuple[str, float, list[tuple[float, float]]]
 
 

@@ -31,7 +31,7 @@ def vacancy(symbol: str, n: int, rattle: float) -> ase.Atoms:
 def ours(atoms: ase.Atoms, plain: bool) -> tuple[int, float]:
     """Evaluations and final energy."""
     s = Structure(atoms.numbers, atoms.positions, atoms.cell.array)
-    settings = solve.RelaxSettings(springs=None) if plain else solve.RelaxSettings()
+    settings = solve.RelaxSettings(model=None) if plain else solve.RelaxSettings()
     out = solve.relax([s], potential.from_ase(EMT()), fmax_eV_per_A=FMAX, settings=settings)[0]
     return out.evaluations, out.evaluation.energy
 

@@ -12,6 +12,9 @@ from simkit.workflows import dynamics, elastic, gliding_figures, gliding_report
 from simkit.workflows.extras import Extras
 from simkit.workflows.rundirs import column, section
 
+COLOURS = 8
+"""Lines of a figure before its colours come again, then dashed."""
+
 
 def numbers(found: Extras) -> dict[str, Any]:
     """What results.json says of them, unit in every key."""
@@ -33,13 +36,10 @@ def figures(found: Extras) -> dict[str, object]:
         drawn["gamma-surfaces"] = gliding_figures.surfaces(found.surfaces.surfaces)
     if found.dynamics is not None and found.dynamics.motions:
         lines = [
-            plot.LineCurve(
-                f"{one.source}, {one.temperature_K:g} K, {words}", one.times_ps, one.squares_A2[axes], across
-            )
-            for one in found.dynamics.motions
-            for axes, words, across in (("xy", "along the layers", False), ("z", "across", True))
+            plot.LineCurve(f"{one.source}, {one.temperature_K:g} K", one.times_ps, one.squares_A2["xy"], k >= COLOURS)
+            for k, one in enumerate(found.dynamics.motions)
         ]
-        drawn["dynamics"] = plot.line_figure(lines, "time (ps)", "mean squared displacement (Å²)")
+        drawn["dynamics"] = plot.line_figure(lines, "time (ps)", "mean squared displacement along the layers (Å²)")
     return drawn
 
 
@@ -72,7 +72,7 @@ def _moved(found: dynamics.Result) -> dict[str, Any]:
         "Molecular dynamics of the relaxed cell. Diffusivities come from the mean squared displacement where the ions "
         "are seen to diffuse; where they are not, the status says so and there is no number."
     )
-    drawn = [("dynamics", "Mean squared displacement of the ions.")] if found.motions else []
+    drawn = [("dynamics", "Mean squared displacement of the ions along the layers.")] if found.motions else []
     return section("Dynamics", [words, *found.missing], drawn, tables)
 
 

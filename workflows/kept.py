@@ -100,6 +100,7 @@ class Keeper:
     """Keeps the results of a study's steps in a store; `view` gets a hard link with a plain name to each of them.
 
     own: key of what no content fixes, in place of the step's: for work that does a step in part
+    told: called with the path of every file that is newly kept by content
     items: files of the store, by path below its root, that were kept or read by content
     """
 
@@ -108,6 +109,7 @@ class Keeper:
     card: Card
     view: Path | None = None
     own: str = ""
+    told: Callable[[Path], None] = lambda path: None
     current: str = field(default="", init=False)
     items: set[Path] = field(default_factory=set, init=False)
 
@@ -124,10 +126,13 @@ class Keeper:
         """`keep` of the hooks of a workflow."""
         key = self.key(given)
         kept_as = given.name if isinstance(given, Content) else name
-        value = self.store.keep(key, kept_as, compute, types)
         path = self.store.path(key, kept_as)
+        fresh = not path.exists()
+        value = self.store.keep(key, kept_as, compute, types)
         if isinstance(given, Content):
             self.items.add(path.relative_to(self.store.root))
+            if fresh:
+                self.told(path)
         self._show(path, name)
         return value
 

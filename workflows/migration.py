@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from simkit.workflows.hops.attempts import harmonic
 from simkit.workflows.hops.choice import choose
 from simkit.workflows.hops.ends import Key, Ready, ready, relaxed_states, site_energies, states_of, vacancies_of
 from simkit.workflows.hops.guesses import guessed
+from simkit.workflows.hops.hessians import Hosts, hosts_for
 from simkit.workflows.hops.keeping import Place, batched
 from simkit.workflows.hops.kinetics import Through, through
 from simkit.workflows.hops.record import SPONTANEOUS, TYPES, Chosen, HopResult, SiteEnergy
@@ -66,11 +68,13 @@ def run(
     cells = named_structures(structures)
     chosen = choose(config, cells, models or {})
     wanted = states(config, cells, chosen, models or {})
+    work = Counter(label for label, _ in wanted), Counter(item.label for item in chosen)
+    hosts = hosts_for(config, potential, cells, work, hooks, name)
 
     def find() -> Result:
-        relaxed = relaxed_states(config, potential, wanted, hooks, f"{name}-state")
+        relaxed = relaxed_states(config, potential, wanted, hooks, f"{name}-state", hosts)
         hops = ready(config, cells, chosen, relaxed)
-        paths = _paths(config, potential, hops, hooks, name)
+        paths = _paths(config, potential, hops, hooks, name, hosts)
         found = tuple(_result(cells, item, paths.get(k)) for k, item in enumerate(hops))
         vibrating = config.kinetics.attempts == "harmonic"
         return Result(found, site_energies(relaxed), harmonic(potential, found, hooks, name) if vibrating else {})
@@ -110,27 +114,37 @@ def states(
     return wanted | vacancies_of(cells, sites, wanted)
 
 
-def _paths(config: Config, potential: Potential, hops: list[Ready], hooks: Hooks, name: str) -> dict[int, solve.Path]:
+def _paths(
+    config: Config, potential: Potential, hops: list[Ready], hooks: Hooks, name: str, hosts: Hosts
+) -> dict[int, solve.Path]:
     """The bands of all hops that want one, by number."""
     settings = solve.NebSettings(
-        fmax_eV_per_A=config.fmax_eV_per_A, barrier_change_eV=config.barrier_change_eV, max_steps=config.max_steps
+        fmax_eV_per_A=config.fmax_eV_per_A,
+        barrier_error_eV=config.barrier_error_eV,
+        barrier_change_eV=config.barrier_change_eV,
+        max_steps=config.max_steps,
+        optimiser=config.optimiser,
     )
     places = {
-        k: Place(f"{name}-hop-{k:04d}", _content(config, item)) for k, item in enumerate(hops) if item.trouble is None
+        k: Place(f"{name}-hop-{k:04d}", _content(config, item, hosts.kinds[item.chosen.label]))
+        for k, item in enumerate(hops)
+        if item.trouble is None
     }
 
     def prepare(keys: list[int]) -> solve.Descent:
         bands = guessed(potential, {k: hops[k] for k in keys}, config.images)
-        return solve.prepare_paths(list(bands.values()), potential, config.images, config.climb, settings)
+        models = tuple(hosts.models().bands[hops[k].chosen.label] for k in keys)
+        asked = replace(settings, model=models)
+        return solve.prepare_paths(list(bands.values()), potential, config.images, config.climb, asked)
 
     return batched(hooks, places, TYPES, prepare, solve.paths, BANDS)
 
 
-def _content(config: Config, item: Ready) -> Content:
+def _content(config: Config, item: Ready, model: str) -> Content:
     """What fixes a band: its ends, the way between them, and how it is relaxed."""
     ends = [end.structure for end in item.ends]
-    names = ("images", "climb", "fmax_eV_per_A", "barrier_change_eV", "max_steps")
-    how = {name: getattr(config, name) for name in names}
+    names = ("images", "climb", "fmax_eV_per_A", "barrier_error_eV", "barrier_change_eV", "max_steps", "optimiser")
+    how = {"model": model, **{name: getattr(config, name) for name in names}}
     return Content(
         {"step": "band", "ends": ends, "through": item.through, "ion": item.chosen.hop.moving, **how}, "band"
     )

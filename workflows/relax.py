@@ -20,13 +20,15 @@ class Config(Section):
     cell           what may move besides the atoms
     fmax_eV_per_A  largest force on any atom at the end
     max_steps      after which it stops, converged or not
-    optimiser      of atoms and cell
+    optimiser      of atoms and cell: "lbfgs", "ode12r", "fire2", "abcfire"; "fire" is "fire2"
+    preconditioner of lbfgs and ode12r: "exp", springs between neighbours, or "none"
     """
 
     cell: Literal["fixed", "free", "c", "inplane"] = "free"
     fmax_eV_per_A: float = Field(default=0.03, gt=0)
     max_steps: int = Field(default=300, gt=0)
-    optimiser: Literal["lbfgs", "fire"] = "lbfgs"
+    optimiser: Literal["lbfgs", "ode12r", "fire2", "abcfire", "fire"] = "lbfgs"
+    preconditioner: Literal["exp", "none"] = "exp"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QU
     given = named_structures(structures)
 
     def compute() -> Result:
-        settings = solve.RelaxSettings(optimiser=config.optimiser, max_steps=config.max_steps)
+        model = solve.Springs() if config.preconditioner == "exp" else None
+        settings = solve.RelaxSettings(optimiser=config.optimiser, max_steps=config.max_steps, model=model)
         outcomes = solve.relax(
             list(given.values()),
             potential,

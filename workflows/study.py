@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,7 @@ from simkit.errors import InputError, Stopped
 from simkit.io.record import git_commit, versions
 from simkit.potential.base import Evaluation, Potential, Spread, check_elements
 from simkit.structure import Structure
-from simkit.workflows import committee, energies, extras, outputs, relax, stress
+from simkit.workflows import committee, energies, extras, relax, stress
 from simkit.workflows.cell_steps import Cells, added, glided, moved
 from simkit.workflows.cells import blocks_of, intergrowth, named, phase_cells, phase_names, strained_to
 from simkit.workflows.common import QUIET, Hooks
@@ -37,6 +38,8 @@ from simkit.workflows.structures import Request, StackConfig, kind_of
 from simkit.workflows.under_way import UnderWay
 
 OUTCOMES = (solve.Outcome, Evaluation, Spread)
+OUTPUTS = "simkit.workflows.outputs"
+"""Loaded when a study is written: workers of a campaign that only compute do without what draws."""
 
 
 class Config(Request):
@@ -204,10 +207,10 @@ class _Study:
 
     def _finish(self, found: Findings, step: Step) -> Result:
         directory, name = self.ledger.directory, self.config.name
-        summary, lines = step("report", lambda: outputs.write(directory, name, found, self.model.card))
+        summary, lines = step("report", lambda: _outputs().write(directory, name, found, self.model.card))
         good = found.converged
         self.ledger.mark("finished" if good else "finished, not everything converged")
-        outputs.page(directory)
+        _outputs().page(directory)
         self.ledger.close()
         return Result(found, summary, tuple(lines), good)
 
@@ -275,7 +278,7 @@ class _Study:
             for label, outcome in outcomes.items():
                 trouble = broken(outcome)
                 if trouble:
-                    outputs.write_stopped(self.ledger.directory, label, outcome.structure)
+                    _outputs().write_stopped(self.ledger.directory, label, outcome.structure)
                     raise Stopped(f"{label}: {trouble}; the last good structure is in structures/")
             return outcomes
 
@@ -297,3 +300,7 @@ def broken(outcome: solve.Outcome) -> str:
     except InputError as error:
         return f"the relaxation lost the layers: {error}"
     return ""
+
+
+def _outputs() -> Any:
+    return importlib.import_module(OUTPUTS)

@@ -12,13 +12,11 @@ import tomli_w
 import typer
 
 from simkit import io
+from simkit.cli import driving
 from simkit.cli.standing import SITE_FILE, submitted
-from simkit.config import read_toml
-from simkit.slurm import engines, queue, script, site
+from simkit.slurm import queue, script, site
 from simkit.workflows.campaign import plan, run, stopping
 from simkit.workflows.campaign import status as standing
-from simkit.workflows.campaign.drive import Tally
-from simkit.workflows.campaign.engine import Inline
 
 JOB_FILE = "runs/job.sh"
 
@@ -35,6 +33,7 @@ Gpus = Annotated[int | None, typer.Option("--gpus", help="Per node; 0: CPU only.
 Time = Annotated[str | None, typer.Option("--time", help="Limit of one job, HH:MM:SS; longer work goes on in another.")]
 Nodes = Annotated[int | None, typer.Option("--nodes")]
 MaxJobs = Annotated[int | None, typer.Option("--max-jobs", help="More than 1: so many jobs that come and go.")]
+Spread = Annotated[int | None, typer.Option("--spread", min=1, help="So many workers may share the work of one study.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Look again every few seconds until it is over.")]
 Which = Annotated[list[str] | None, typer.Argument(help="Keys or steps; all failed tasks where none is named.")]
 
@@ -63,6 +62,7 @@ def submit_command(  # noqa: PLR0913 (one option each)
     time_: Time = None,
     nodes: Nodes = None,
     max_jobs: MaxJobs = None,
+    spread: Spread = None,
     workers: Workers = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -72,7 +72,7 @@ def submit_command(  # noqa: PLR0913 (one option each)
     if workers is not None and gpus is None:
         given["gpus"] = 0
     settings = site_settings(site_, given)
-    resolved = run.resolve(file)
+    resolved = run.resolve(file, spread)
     root = (out if out is not None else Path("runs") / file.stem).resolve()
     text = batch_script(root, resolved.name, site.site(settings)) if engine == "slurm" else ""
     if dry_run:
@@ -106,7 +106,7 @@ def batch_script(root: Path, name: str, settings: site.Site) -> str:
 def start(root: Path, name: str, engine: str, text: str) -> None:
     """Hand over to SLURM, or drive here."""
     if engine != "slurm":
-        finish(run.drive(root, engines.engine(engine, root / "runs", settings_of(root), Inline), typer.echo), root)
+        raise typer.Exit(driving.drive(root, engine, typer.echo))
     known = queue.queued(submitted(root))
     if known:
         typer.echo(f"already in the queue as job {', '.join(one.job for one in known)}: {known[0].state.lower()}")
@@ -121,14 +121,14 @@ def start(root: Path, name: str, engine: str, text: str) -> None:
 
 def drive_command(root: Folder, engine: Annotated[str, typer.Option("--engine")] = "local") -> None:
     """Drive a campaign from here: what a batch script calls."""
-    finish(run.drive(root.resolve(), engines.engine(engine, root / "runs", settings_of(root), Inline), said), root)
+    raise typer.Exit(driving.drive(root, engine, driving.said))
 
 
 def resume_command(root: Folder, engine: Engine = "slurm") -> None:
     """Take a campaign up again, with the settings it was submitted with."""
     root = root.resolve()
     resolved = plan.read(root)
-    text = batch_script(root, resolved.name, settings_of(root)) if engine == "slurm" else ""
+    text = batch_script(root, resolved.name, driving.settings_of(root)) if engine == "slurm" else ""
     start(root, resolved.name, engine, text)
 
 
@@ -161,12 +161,6 @@ def verify_command(root: Folder) -> None:
     raise typer.Exit(74 if found else 0)
 
 
-def settings_of(root: Path) -> site.Site:
-    """The site a campaign was submitted for; a plain machine where it was not."""
-    path = root / SITE_FILE
-    return site.site(read_toml(path) if path.exists() else {"gpus": 0})
-
-
 def graph(resolved: plan.Plan) -> list[str]:
     """The tasks in words: how many of each step, what each study needs, what is shared."""
     tasks, members = list(resolved.tasks.values()), len(resolved.members)
@@ -181,18 +175,3 @@ def graph(resolved: plan.Plan) -> list[str]:
             f"  {member.name}: " + (", ".join(f"{k} = {v}" for k, v in member.changes.items()) or "as written")
         )
     return lines
-
-
-def said(line: str) -> None:
-    """A line of a driver's log."""
-    typer.echo(f"{time.strftime('%F %T')} {line}")
-
-
-def finish(tally: Tally, root: Path) -> None:
-    """Say how a drive ended, and leave with its exit code."""
-    typer.echo(f"{tally.done} done, {tally.failed} failed, {tally.waiting} waiting")
-    if tally.disk:
-        typer.echo(f"the disk refused: {tally.disk}")
-    if tally.stopped:
-        typer.echo(f"stopped: {tally.stopped}; take it up again with: simkit resume {root}")
-    raise typer.Exit(tally.exit_code)

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from simkit import config, io, potential
-from simkit.cli.progress import PLAIN_EVERY_S
+from simkit.cli.progress import watching
 from simkit.errors import InputError
 from simkit.potential.base import Potential
 from simkit.structure import Structure
 from simkit.workflows import diffusion
 from simkit.workflows.common import Hooks
-from simkit.workflows.md import TRAJECTORIES, MdFacts
+from simkit.workflows.md import TRAJECTORIES
 
 Files = Annotated[
     list[Path] | None, typer.Argument(help="Structure files (.cif, .extxyz, POSCAR ...); none with --resume.")
@@ -124,44 +121,9 @@ def _run(
 def _tell(out: Path, work: Callable[[Hooks, str], diffusion.Result]) -> None:
     """Do the work under progress, say what came of it, and leave with the exit code."""
     command = shlex.join(["simkit", *sys.argv[1:]])
-    with _watching(Console(stderr=True)) as watch:
+    with watching(Console(stderr=True)) as watch:
         result = work(Hooks(watch=watch), command)
     for line in result.lines:
         typer.echo(line)
     typer.echo(f"report: {(out / 'report.html').resolve()}")
     raise typer.Exit(0 if result.converged else 1)
-
-
-Observer = Callable[[int, MdFacts], None]
-
-
-@contextmanager
-def _watching(console: Console) -> Iterator[Callable[[str], Observer]]:
-    """A `watch(label)` whose observers draw a bar on a terminal and print a line now and then elsewhere."""
-    if not console.is_terminal:
-        yield lambda label: _plain(console, label)
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20))
-    with Progress(*columns, TextColumn("{task.fields[facts]}"), TimeElapsedColumn(), console=console) as progress:
-        yield lambda label: _bar(progress, label)
-
-
-def _bar(progress: Progress, label: str) -> Observer:
-    task = progress.add_task(label, total=1.0, facts="starting")
-
-    def tell(step: int, facts: MdFacts) -> None:
-        progress.update(task, completed=step / facts.steps, facts=facts.text)
-
-    return tell
-
-
-def _plain(console: Console, label: str) -> Observer:
-    last = [time.monotonic()]
-
-    def tell(step: int, facts: MdFacts) -> None:
-        now = time.monotonic()
-        if step == facts.steps or now - last[0] > PLAIN_EVERY_S:
-            console.print(f"  {label}: {facts.text}", highlight=False, soft_wrap=True)
-            last[0] = now
-
-    return tell

@@ -11,10 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from simkit.solve import Summary
+from simkit.workflows.md import MdFacts
 
 PLAIN_EVERY_S = 10.0
 
-Watch = Callable[[str], Callable[[int, Summary], None]]
+Told = Summary | MdFacts
+"""What a solver says after a step, or molecular dynamics after some."""
+Watch = Callable[[str], Callable[[int, Told], None]]
 
 
 @contextmanager
@@ -34,8 +37,10 @@ def watching(console: Console) -> Iterator[Watch]:
         yield lambda label: _Bar(progress, label)
 
 
-def facts(summary: Summary) -> str:
-    """Step, open systems and distance from the criterion in words."""
+def facts(summary: Told) -> str:
+    """Step, open systems and distance from the criterion in words; of molecular dynamics its own line."""
+    if isinstance(summary, MdFacts):
+        return summary.text
     worst = "" if math.isnan(summary.worst) else f", {summary.worst:.1f} x criterion"
     return f"step {summary.step}, {summary.groups - summary.active}/{summary.groups} done{worst}"
 
@@ -45,7 +50,7 @@ class _Bar:
         self._progress = progress
         self._task = progress.add_task(label, total=1.0, facts="starting")
 
-    def __call__(self, step: int, summary: Summary) -> None:
+    def __call__(self, step: int, summary: Told) -> None:
         self._progress.update(self._task, completed=completed(summary), facts=facts(summary))
 
 
@@ -54,15 +59,17 @@ class _Plain:
         self._console, self._label = console, label
         self._last = time.monotonic()
 
-    def __call__(self, step: int, summary: Summary) -> None:
+    def __call__(self, step: int, summary: Told) -> None:
         now = time.monotonic()
-        if summary.active == 0 or now - self._last > PLAIN_EVERY_S:
-            self._console.print(f"  {self._label}: {facts(summary)}", highlight=False)
+        if completed(summary) >= 1.0 or now - self._last > PLAIN_EVERY_S:
+            self._console.print(f"  {self._label}: {facts(summary)}", highlight=False, soft_wrap=True)
             self._last = now
 
 
-def completed(summary: Summary) -> float:
-    """Part of the work done, 0 to 1: finished systems, and how near the open ones are on a log scale."""
+def completed(summary: Told) -> float:
+    """Part done, 0 to 1: steps of molecular dynamics, else finished systems and how near the others are (log scale)."""
+    if isinstance(summary, MdFacts):
+        return summary.step / summary.steps
     done = 1.0 - summary.active / summary.groups
     if math.isnan(summary.worst) or summary.worst <= 1.0:
         return done if summary.active else 1.0

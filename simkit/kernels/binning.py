@@ -9,9 +9,12 @@ from numba import njit
 
 from simkit.arrays import Floats
 from simkit.errors import InputError
+from simkit.kernels.prefetch import AHEAD, fetch_row
 
 GAUSSIAN_CUTOFF = 6.0
 """A Gaussian is cut at this many widths, which leaves out 7.5e-8 of its weight."""
+CHUNK = 4096
+"""Atoms whose cells are found before their values are added: few enough that both stay in the nearest cache."""
 
 
 def bin_values(fractional: Floats, values: Floats, shape: tuple[int, int, int], onto: Floats | None = None) -> Floats:
@@ -29,13 +32,7 @@ def bin_values(fractional: Floats, values: Floats, shape: tuple[int, int, int], 
     out = np.zeros(wanted) if onto is None else onto
     if out.shape != wanted or out.dtype != np.float64 or not out.flags.c_contiguous:
         raise InputError(f"the grid to add to has shape {out.shape}; wanted {wanted}, contiguous float64.")
-    cells = np.empty(len(fractional), dtype=np.int32)
-    _cells(fractional, sizes, cells)
-    flat = out.reshape(-1, values.shape[1])
-    if values.shape[1] == 6:
-        _add_six(cells, values, flat)
-    else:
-        _add_all(cells, values, flat)
+    (_bin_six if values.shape[1] == 6 else _bin_all)(fractional, values, sizes, out.reshape(-1, values.shape[1]))
     return out
 
 
@@ -83,7 +80,8 @@ def _checked(fractional: Floats, values: Floats) -> tuple[Floats, Floats]:
     values = np.ascontiguousarray(values, dtype=np.float64)
     if fractional.ndim != 2 or fractional.shape[1] != 3 or values.ndim != 2 or len(values) != len(fractional):
         raise InputError(f"fractional {fractional.shape} and values {values.shape}; wanted (n, 3) and (n, k).")
-    if not np.isfinite(fractional).all():
+    # a finite sum has finite terms, and needs no array of answers; only a sum that is not is looked at closely
+    if not math.isfinite(np.add.reduce(fractional, axis=None)) and not np.isfinite(fractional).all():
         raise InputError("a fractional coordinate is not finite; nothing can be binned.")
     return fractional, values
 
@@ -96,29 +94,45 @@ def _heights(cell: Floats) -> Floats:
 @njit(cache=True)
 def _cells(fractional, sizes, cells):
     """Flat cell of each atom; apart from the sums, so that those wait for memory only."""
+    first, second, third = np.int64(sizes[0]), np.int64(sizes[1]), np.int64(sizes[2])
     for i in range(fractional.shape[0]):
-        flat = np.int32(0)
-        for d in range(3):
-            f = fractional[i, d]
-            flat = flat * sizes[d] + min(np.int32((f - math.floor(f)) * sizes[d]), sizes[d] - np.int32(1))
-        cells[i] = flat
+        x, y, z = fractional[i, 0], fractional[i, 1], fractional[i, 2]
+        a = min(np.int64((x - np.floor(x)) * first), first - 1)
+        b = min(np.int64((y - np.floor(y)) * second), second - 1)
+        c = min(np.int64((z - np.floor(z)) * third), third - 1)
+        cells[i] = np.uint32((a * second + b) * third + c)
 
 
 @njit(cache=True)
-def _add_six(cells, values, out):
-    """Six columns, as a symmetric tensor has: a fixed number lets the compiler unroll."""
-    for i in range(cells.shape[0]):
-        p = cells[i]
-        for k in range(6):
-            out[p, k] += values[i, k]
+def _bin_six(fractional, values, sizes, out):
+    """Six columns, as a symmetric tensor has: written out, so that nothing is left of the loop over them."""
+    cells = np.empty(CHUNK, dtype=np.uint32)
+    for start in range(0, fractional.shape[0], CHUNK):
+        atoms = min(CHUNK, fractional.shape[0] - start)
+        _cells(fractional[start : start + atoms], sizes, cells)
+        for i in range(atoms):
+            if i + AHEAD < atoms:
+                fetch_row(out, cells[i + AHEAD])
+            p, q = cells[i], start + i
+            out[p, 0] += values[q, 0]
+            out[p, 1] += values[q, 1]
+            out[p, 2] += values[q, 2]
+            out[p, 3] += values[q, 3]
+            out[p, 4] += values[q, 4]
+            out[p, 5] += values[q, 5]
 
 
 @njit(cache=True)
-def _add_all(cells, values, out):
-    for i in range(cells.shape[0]):
-        p = cells[i]
-        for k in range(values.shape[1]):
-            out[p, k] += values[i, k]
+def _bin_all(fractional, values, sizes, out):
+    cells = np.empty(CHUNK, dtype=np.uint32)
+    for start in range(0, fractional.shape[0], CHUNK):
+        atoms = min(CHUNK, fractional.shape[0] - start)
+        _cells(fractional[start : start + atoms], sizes, cells)
+        for i in range(atoms):
+            if i + AHEAD < atoms:
+                fetch_row(out, cells[i + AHEAD])
+            for k in range(values.shape[1]):
+                out[cells[i], k] += values[start + i, k]
 
 
 @njit(cache=True)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pymatgen.analysis.diffraction.xrd import XRDCalculator
-from pymatgen.core import Lattice
-from pymatgen.core import Structure as Crystal
 
 from simkit.arrays import Floats
 from simkit.errors import InputError
 from simkit.structure import Structure
+
+CORE, DIFFRACTION = "pymatgen.core", "pymatgen.analysis.diffraction.xrd"
+"""Loaded when a pattern is asked for: they take longer than all else that measures."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,11 @@ def powder_pattern(structure: Structure, radiation: Radiation | None = None) -> 
     low, high = radiation.two_theta_deg
     if not 0 < low < high < 180 or not radiation.fwhm_deg > 0 or not radiation.step_deg > 0:
         raise InputError(f"{radiation}: angles must rise within 0 to 180 degrees, width and step be positive.")
-    crystal = Crystal(Lattice(structure.cell), structure.symbols, structure.positions, coords_are_cartesian=True)
-    found = XRDCalculator(wavelength=radiation.wavelength).get_pattern(
-        crystal, scaled=False, two_theta_range=(low, high)
-    )
+    core, diffraction = (importlib.import_module(name) for name in (CORE, DIFFRACTION))
+    lattice = core.Lattice(structure.cell)
+    crystal = core.Structure(lattice, structure.symbols, structure.positions, coords_are_cartesian=True)
+    calculator = diffraction.XRDCalculator(wavelength=radiation.wavelength)
+    found = calculator.get_pattern(crystal, scaled=False, two_theta_range=(low, high))
     angles = np.arange(low, high + 0.5 * radiation.step_deg, radiation.step_deg)
     sigma = radiation.fwhm_deg / (2.0 * np.sqrt(2.0 * np.log(2.0)))
     away = (angles[:, None] - np.asarray(found.x)[None, :]) / sigma

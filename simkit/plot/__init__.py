@@ -27,6 +27,7 @@ from simkit.plot.histories import (
 )
 from simkit.plot.hops import HopDot, KineticCurve, barrier_histogram, height_figure, kinetic_figure, profiles_figure
 from simkit.plot.network import NetworkPicture, network_figure
+from simkit.plot.operando import Operando, operando_figure
 from simkit.plot.pictures import FieldPanel, StressPanel, field_map_figure, stress_map_figure, structure_figure
 from simkit.plot.scorecards import Dot, DotColumn, DotRow, Goal, Names, dot_figure, goal_figure, panel_figure
 from simkit.plot.stress_panels import PanelNote, region_figure, stress_panel_figure
@@ -61,6 +62,7 @@ __all__ = [
     "LogTrace",
     "Names",
     "NetworkPicture",
+    "Operando",
     "Panel",
     "PanelNote",
     "Patterns",
@@ -93,6 +95,7 @@ __all__ = [
     "line_figure",
     "log_figure",
     "network_figure",
+    "operando_figure",
     "panel_figure",
     "parity_figure",
     "pattern_figure",

@@ -46,7 +46,11 @@ class State:
 def evaluate_on_host(model: HostModel, species: NDArray, batch: Batch, virials: bool) -> Evaluations:
     """Energies, forces, stress and virials of a batch whose atoms are of species (n,) of the model."""
     pairs = pairs_within(batch.positions, batch.cells, batch.periodic, batch.starts, model.cutoff_A)
-    edges = edges_of(pairs, len(batch.numbers))
+    return evaluate_edges(model, species, edges_of(pairs, len(batch.numbers)), batch, virials)
+
+
+def evaluate_edges(model: HostModel, species: NDArray, edges: Edges, batch: Batch, virials: bool) -> Evaluations:
+    """The same of edges that are known: those of the batch within the model's cutoff."""
     shares = shares_of(edges.starts)
     around = surroundings(model, edges, shares)
     site, slopes = energies_and_slopes(model, species, around, shares)

@@ -7,9 +7,12 @@ from simkit.solve.conditions import MdConditions, MdSettings
 from simkit.solve.descent import Descent, Limits, State, from_arrays, run, to_arrays
 from simkit.solve.dynamics import run_md, status, trajectories, wreck
 from simkit.solve.hessian import partial_hessians
+from simkit.solve.host import Host, HostSettings, host_cost, host_hessian
+from simkit.solve.host_model import HostModel
 from simkit.solve.loop import Hooks, Observer, Summary, also_saving, hooks_of, iterate
 from simkit.solve.motion import Dynamics, Motion, Recorder, integrate
 from simkit.solve.motion_arrays import motion_from_arrays, motion_to_arrays
+from simkit.solve.optimisers import STEPPERS
 from simkit.solve.outcome import CONVERGED, Outcome
 from simkit.solve.path import Hop, NebSettings, Path, find_path, find_paths, first_guess, paths, prepare_paths
 from simkit.solve.precondition import Springs
@@ -19,10 +22,14 @@ from simkit.solve.sliding import SlidePoint, SlideSettings, prepare_slides, sett
 
 __all__ = [
     "CONVERGED",
+    "STEPPERS",
     "Descent",
     "Dynamics",
     "Hooks",
     "Hop",
+    "Host",
+    "HostModel",
+    "HostSettings",
     "Limits",
     "MdConditions",
     "MdLimits",
@@ -48,6 +55,8 @@ __all__ = [
     "first_guess",
     "from_arrays",
     "hooks_of",
+    "host_cost",
+    "host_hessian",
     "integrate",
     "iterate",
     "motion_from_arrays",

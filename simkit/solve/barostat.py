@@ -9,6 +9,8 @@ import numpy as np
 
 from simkit.arrays import Floats
 from simkit.errors import InputError, nearest
+from simkit.kernels.cell_walk import frames_of, strains
+from simkit.kernels.driving import kinetic_tensors
 from simkit.solve.bodies import Bodies, Tick
 from simkit.solve.noise import CELL
 from simkit.structure import Batch
@@ -61,30 +63,20 @@ class Barostat:
     def deformations(self, bodies: Bodies, tick: Tick, v: Floats, cells: Floats, stress: Floats) -> Floats:
         """(m, 3, 3) by which row vectors are multiplied; the identity for systems that do not take the step."""
         volumes = np.linalg.det(cells)
-        push = _kinetic_tensor(bodies, v) - volumes[:, None, None] * stress
+        push = kinetic_tensors(v, bodies.masses, bodies.streams.starts) - volumes[:, None, None] * stress
         weight = (1.0 + bodies.rests) * bodies.warmth - self.pressure * volumes
         push = push + weight[:, None, None] * np.eye(3)
-        strain = np.zeros_like(push)
+        noise = np.zeros(self.modes.shape[:2])
         for system in np.flatnonzero(tick.active):
-            noise = bodies.streams.generator(system, tick.step, CELL).standard_normal(self.modes.shape[1])
-            jitter = np.sqrt(2.0 * self.mobility[system] * bodies.warmth[system] * tick.time)
-            for mode, one in zip(self.modes[system], noise, strict=True):
-                along = self.mobility[system] * tick.time * np.sum(push[system] * mode)
-                strain[system] += (along + jitter * one) * mode
-        return self._unturned(cells, _exponential(strain))
+            bodies.streams.generator(system, tick.step, CELL).standard_normal(out=noise[system])
+        drift, jitter = self.mobility * tick.time, np.sqrt(2.0 * self.mobility * bodies.warmth * tick.time)
+        walk = strains(self.modes, push, drift * tick.active, jitter[:, None] * noise)
+        return self._unturned(cells, _exponential(walk))
 
     def _unturned(self, cells: Floats, deformation: Floats) -> Floats:
         """The deformation and a turn that lays the first two cell vectors where they were: a turn changes no energy."""
-        turn = np.swapaxes(cell_frames(cells @ deformation), 1, 2) @ self.frames
+        turn = np.swapaxes(frames_of(cells @ deformation), 1, 2) @ self.frames
         return deformation @ turn
-
-
-def cell_frames(cells: Floats) -> Floats:
-    """(m, 3, 3) orthonormal rows: along the first vector, in the plane of the first two, normal to it."""
-    first = cells[:, 0] / np.linalg.norm(cells[:, 0], axis=1, keepdims=True)
-    normal = np.cross(cells[:, 0], cells[:, 1])
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    return np.stack([first, np.cross(normal, first), normal], axis=1)
 
 
 def barostat(batch: Batch, cell: str, mobility: Floats, pressure: Floats) -> Barostat:
@@ -98,24 +90,9 @@ def barostat(batch: Batch, cell: str, mobility: Floats, pressure: Floats) -> Bar
     lacking = np.flatnonzero((needed & ~batch.periodic).any(axis=1))
     if len(lacking):
         raise InputError(f"cell={cell!r} changes vectors that structure {lacking[0]} does not repeat along.")
-    frames = cell_frames(batch.cells)
+    frames = frames_of(batch.cells)
     modes = np.stack([np.swapaxes(frames, 1, 2) @ mode @ frames for mode in MODES[cell]], axis=1)
     return Barostat(modes, mobility, pressure, frames)
-
-
-def carried(rows: Floats, deformation: Floats, system_of: np.ndarray) -> Floats:
-    """(n, 3) row vectors times the (m, 3, 3) matrix of their system, summed in one order whatever the batch."""
-    return (rows[:, :, None] * deformation[system_of]).sum(axis=1)
-
-
-def _kinetic_tensor(bodies: Bodies, v: Floats) -> Floats:
-    """(m, 3, 3) sum of m v v, eV."""
-    out = np.empty((len(bodies.warmth), 3, 3))
-    for a in range(3):
-        for b in range(a, 3):
-            weights = bodies.masses * v[:, a] * v[:, b]
-            out[:, a, b] = out[:, b, a] = np.bincount(bodies.system_of, weights, minlength=len(out))
-    return out
 
 
 def _exponential(strain: Floats) -> Floats:

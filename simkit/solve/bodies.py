@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from simkit.arrays import Floats
+from simkit.kernels.driving import Rest, kicked, kinetic_and_largest, rested
 from simkit.solve.noise import START, Streams
 
 
@@ -33,15 +35,24 @@ class Bodies:
     freedoms: np.ndarray
     streams: Streams
 
-    @property
+    @cached_property
     def inverse(self) -> Floats:
         """(n,) one over the mass, zero where an atom is fixed."""
         return np.where(self.mobile, 1.0 / self.masses, 0.0)
 
+    @cached_property
+    def _rest(self) -> Rest:
+        kept = self.group_of >= 0
+        total = np.bincount(self.group_of[kept], self.masses[kept], minlength=int(self.rests.sum()))
+        return self.group_of.astype(np.int64), self.masses, total
+
     def kinetic(self, v: Floats) -> Floats:
         """(m,) kinetic energy, eV."""
-        squares = np.einsum("nk,nk->n", v, v)
-        return 0.5 * np.bincount(self.system_of, self.masses * squares, minlength=len(self.warmth))
+        return kinetic_and_largest(v, self.masses, self.streams.starts)[0]
+
+    def kicked(self, v: Floats, forces: Floats, time: float) -> Floats:
+        """(n, 3) velocities after forces (n, 3) have acted for a time, under the constraints; see `resting`."""
+        return kicked(v, forces, time * self.inverse, self._rest)
 
     def thermal(self, step: int, purpose: int, active: np.ndarray) -> Floats:
         """(n, 3) Maxwell-Boltzmann velocities, sqrt(kT/m) times standard normal numbers; centres not yet at rest."""
@@ -54,15 +65,7 @@ class Bodies:
         The projection is orthogonal in the metric of the masses: what is left of a Maxwell-Boltzmann sample is one
         of the remaining degrees of freedom, and applied to every kick it is the exact motion under the constraint.
         """
-        groups = int(self.rests.sum())
-        if not groups:
-            return v
-        of = np.where(self.group_of < 0, groups, self.group_of)  # one more bin takes the atoms of no group
-        total = np.bincount(of, self.masses, minlength=groups + 1)
-        momenta = [np.bincount(of, self.masses * row, minlength=groups + 1) for row in v.T]
-        drift = np.stack(momenta, axis=1) / np.where(total > 0, total, 1.0)[:, None]
-        drift[groups] = 0.0
-        return v - drift[of]
+        return rested(v, self._rest)
 
     def drawn(self) -> Floats:
         """(n, 3) velocities to start from."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit.arrays import Floats
+from simkit.kernels.driving import kinetic_and_largest, largest_norm
 from simkit.kernels.neighbours import pairs_within
 from simkit.solve.bodies import Bodies
-from simkit.solve.groups import largest_by
 from simkit.solve.landscape import Answers
 from simkit.structure import Batch
 from simkit.units import BOLTZMANN_EV_PER_K
@@ -47,13 +47,13 @@ def closest(limit_A: float, batch: Batch, x: Floats, active: np.ndarray, clear: 
     clear (n, 3) positions at which a system had no two atoms within limit_A + `SKIN_A`, nan where it had. While no
     atom is farther than SKIN_A/2 from there, none are within limit_A, and nothing is searched.
     """
-    away = largest_by(batch.system_of, np.linalg.norm(x - clear, axis=1), len(batch))
-    look = active & ~(away <= 0.5 * SKIN_A)
+    starts = batch.starts
+    look = active & ~(largest_norm(x, starts, clear) <= 0.5 * SKIN_A)
     nearest = np.full(len(batch), np.inf)
     if not look.any():
         return nearest, clear
     atoms = look[batch.system_of]
-    starts = np.concatenate([[0], np.cumsum(np.diff(batch.starts)[look])])
+    starts = np.concatenate([[0], np.cumsum(np.diff(starts)[look])])
     pairs = pairs_within(x[atoms], batch.cells[look], batch.periodic[look], starts, limit_A + SKIN_A)
     system = np.flatnonzero(look)[np.searchsorted(starts, pairs.first, side="right") - 1]
     np.minimum.at(nearest, system, pairs.lengths)
@@ -66,7 +66,7 @@ def torn(
 ) -> tuple[np.ndarray, Floats]:
     """`verdict` (codes, numbers behind them) with the replicas added whose answers are too large or no numbers."""
     code, found = verdict
-    pull = largest_by(batch.system_of, np.linalg.norm(answers.forces, axis=1), len(batch))
+    pull = largest_norm(answers.forces, batch.starts)
     # a force that is nan counts as infinite in `pull`, and is no number whatever the limit
     numbers = np.isfinite(pull) & np.isfinite(answers.energy) & np.isfinite(answers.stress).all(axis=(1, 2))
     fresh = asked & (code == MOVING)
@@ -79,12 +79,11 @@ def heated(
 ) -> tuple[np.ndarray, Floats]:
     """`verdict` with the replicas added that are too hot or lose an atom; those that failed before keep their code."""
     code, found = verdict
-    temperature = 2.0 * bodies.kinetic(v) / (bodies.freedoms * BOLTZMANN_EV_PER_K)
+    kinetic, fastest = kinetic_and_largest(v, bodies.masses, bodies.streams.starts)
+    temperature = 2.0 * kinetic / (bodies.freedoms * BOLTZMANN_EV_PER_K)
     set_K = np.maximum(bodies.warmth / BOLTZMANN_EV_PER_K, COLD_K)
     limit = limits.hotter * set_K
     hot = (code == MOVING) & (temperature > limit * (1.0 + 6.0 * np.sqrt(2.0 / bodies.freedoms)))
-    single = 0.5 * bodies.masses * np.einsum("nk,nk->n", v, v)
-    fastest = largest_by(bodies.system_of, single, len(set_K))
     fast = (code == MOVING) & ~hot & (fastest > limits.faster * set_K * BOLTZMANN_EV_PER_K)
     code = np.where(hot, TOO_HOT, np.where(fast, TOO_FAST, code))
     return code, np.where(hot, temperature, np.where(fast, fastest, found))

@@ -12,15 +12,15 @@ import numpy as np
 from simkit.arrays import Floats
 from simkit.errors import InputError
 from simkit.potential.base import Evaluation, Potential
-from simkit.solve.band import BandRules
+from simkit.solve.band_rules import BandRules, climbing_images, felt
 from simkit.solve.cells import ENTRIES
 from simkit.solve.crystal import Criterion, Crystals, Freedom
 from simkit.solve.descent import DONE, Descent, State, run, sentence
 from simkit.solve.groups import Groups
 from simkit.solve.landscape import Landscape, Point, largest_force
 from simkit.solve.loop import Hooks, Observer, hooks_of
-from simkit.solve.path import NebSettings, Path
-from simkit.solve.relaxation import limited, stepper
+from simkit.solve.path import NebSettings, Path, band_rules, band_stepper
+from simkit.solve.relaxation import limited
 from simkit.solve.tangents import band_forces, path_profile, tangents
 from simkit.structure import Batch, Structure
 
@@ -86,26 +86,21 @@ class CellBands(Landscape):
         """Evaluate the images of the active bands and project their forces."""
         inner = self.crystals.at(x, active[self.owner], before)
         modes = np.full(len(self.hops), -1) if before is None else before.mode
-        felt = [self._felt(x, inner, hop, int(modes[hop])) for hop in range(len(self.hops))]
-        push, energy, residual, mode = zip(*felt, strict=True)
-        peaks = np.array(energy)
+        told = [felt(self.rules, self.band(x, inner, hop), int(modes[hop])) for hop in range(len(self.hops))]
+        peaks = np.array([one.peak for one in told])
         return replace(
             inner,
-            force=joined([image for pushed in push for image in pushed]),
+            force=joined([image for one in told for image in one.push]),
             energy=peaks,
             largest=largest_force(self, inner.answers.forces),
-            residual=np.array(residual),
+            residual=np.array([one.residual for one in told]),
             watched=peaks - np.array([hop.first.energy for hop in self.hops]),
-            mode=np.array(mode),
+            mode=np.array([one.mode for one in told]),
         )
 
     def swelling(self, x: Floats) -> Floats:
         """(bands,) largest factor by which the volume of an image differs from its reference's."""
         return self.crystals.swelling(x).reshape(-1, self.images).max(axis=1)
-
-    def metric(self, vector: Floats) -> Floats:
-        """No model Hessian, as for any band."""
-        return vector
 
     def band(self, x: Floats, point: Point, hop: int) -> tuple[Floats, Floats, Floats]:
         """Coordinates (images + 2, n + 2, 3), energies and unprojected forces of one band, ends included."""
@@ -121,21 +116,6 @@ class CellBands(Landscape):
     def _raw(self, x: Floats, point: Point) -> Floats:
         """Generalised forces of every image from the answers of a point."""
         return self.crystals.generalised(x, point.answers)
-
-    def _felt(self, x: Floats, inner: Point, hop: int, mode: int) -> tuple[list[Floats], float, float, int]:
-        positions, energies, forces = self.band(x, inner, hop)
-        rules, peak = self.rules, float(energies.max())
-        t = tangents(positions, energies)[1:-1]
-        top = int(np.argmax(energies)) - 1
-        inside = 0 <= top < self.images and bool(np.isfinite(energies).all())
-        push, true = band_forces(positions, t, forces[1:-1], rules.spring, -1)
-        norms = np.linalg.norm(true, axis=2).max(axis=1)
-        if not (rules.climb and inside and (mode >= 0 or norms.max() < rules.climb_below)):
-            return list(push), peak, float(norms.max() / rules.fmax), -1
-        push, true = band_forces(positions, t, forces[1:-1], rules.spring, top)
-        norms = np.linalg.norm(true, axis=2).max(axis=1)
-        others = np.delete(norms, top).max(initial=0.0)
-        return list(push), peak, float(max(norms[top] / rules.fmax, others / rules.others)), top
 
 
 def joined(images: Sequence[Floats]) -> Floats:
@@ -186,21 +166,14 @@ def prepare_cell_paths(
         raise InputError(f"got {images} images for {len(pairs)} pairs; at least one of each is needed.")
     said = potential.evaluate([s for pair in pairs for s in pair])
     hops = tuple(_ends(*pair, said[2 * k], said[2 * k + 1], images) for k, pair in enumerate(pairs))
-    rules = BandRules(
-        settings.fmax_eV_per_A,
-        max(settings.others_eV_per_A, settings.fmax_eV_per_A),
-        settings.spring_eV_per_A2,
-        climb,
-        max(settings.climb_below_eV_per_A, settings.fmax_eV_per_A),
-    )
     references = [hop.reference for hop in hops for _ in range(images)]
     limits = replace(
         limited(settings.limits, settings.max_steps),
         watched_change_eV=settings.barrier_change_eV,
         window=settings.window,
     )
-    bands = CellBands(hops, rules, _crystals(references, potential))
-    return Descent(bands, stepper(settings.optimiser, settings.max_step_A), limits)
+    bands = CellBands(hops, band_rules(settings, climb), _crystals(references, potential))
+    return Descent(bands, band_stepper(settings), limits)
 
 
 def nearest_final(initial: Structure, final: Structure) -> Structure:
@@ -211,7 +184,7 @@ def nearest_final(initial: Structure, final: Structure) -> Structure:
 
 def _crystals(structures: Sequence[Structure], potential: Potential) -> Crystals:
     freedoms = tuple(Freedom.full(s, "free") for s in structures)
-    return Crystals(potential, tuple(structures), freedoms, Criterion(1.0, 1.0), None)
+    return Crystals(potential, tuple(structures), freedoms, Criterion(1.0, 1.0), (None,) * len(structures))
 
 
 def _ends(initial: Structure, final: Structure, first: Evaluation, last: Evaluation, images: int) -> CellEnds:
@@ -279,7 +252,13 @@ def _path(descent: Descent, state: State, hop: int) -> Path:
     coordinates, energies, forces = bands.band(point.x, point, hop)
     distances, pulls = path_profile(coordinates, energies, forces)
     climbing = int(point.mode[hop])
-    _, true = band_forces(coordinates, tangents(coordinates, energies)[1:-1], forces[1:-1], 0.0, climbing)
+    _, true = band_forces(
+        coordinates,
+        tangents(coordinates, energies)[1:-1],
+        forces[1:-1],
+        0.0,
+        climbing_images(climbing, bands.images, False),
+    )
     norms = np.linalg.norm(true, axis=2).max(axis=1)
     positions, cells = bands.crystals.shape(point.x)
     starts, first = bands.batch.starts, hop * bands.images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,8 +12,10 @@ from simkit.arrays import Floats
 from simkit.potential.base import Potential
 from simkit.solve.cells import ENTRIES, cell_forces, frames, free_entries, free_stress, gradients
 from simkit.solve.groups import Groups, largest_by
+from simkit.solve.host_model import HostModel, Model, stiffness
 from simkit.solve.landscape import Answers, Landscape, Point, ask
 from simkit.solve.precondition import Springs, solver, spring_model, strain_stiffness
+from simkit.solve.stepper import identity
 from simkit.structure import Batch, Structure
 
 
@@ -65,7 +68,7 @@ class Crystals(Landscape):
     structures: tuple[Structure, ...]
     freedoms: tuple[Freedom, ...]
     criterion: Criterion
-    springs: Springs | None
+    models: tuple[Model, ...]
 
     @cached_property
     def batch(self) -> Batch:
@@ -111,12 +114,30 @@ class Crystals(Landscape):
         return (np.sqrt(n) * (self.batch.volumes / n) ** (1 / 3))[:, None]
 
     @cached_property
-    def _solvers(self) -> tuple:
-        """Inverse model Hessian of each structure's atoms, and (m, 6) of its strain entries."""
-        models = [spring_model(s, self.springs) for s in self.structures]
-        atoms = [solver(m, f.moves) for m, f in zip(models, self.freedoms, strict=True)]
-        strain = np.stack([strain_stiffness(m, f, ENTRIES) for m, f in zip(models, self._frame, strict=True)])
-        return atoms, self._unit**2 / np.maximum(strain, 1e-12)
+    def _solvers(self) -> list[Callable[[Floats, Floats], tuple[Floats, Floats]]]:
+        """For each structure what applies its inverse model Hessian to forces (n, 3) and strain entries (6,)."""
+        return [self._solver(k, model) for k, model in enumerate(self.models)]
+
+    def _solver(self, k: int, model: Model) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
+        if model is None:
+            return lambda forces, entries: (forces, entries)
+        return self._host_solver(k, model) if isinstance(model, HostModel) else self._spring_solver(k, model)
+
+    def _spring_solver(self, k: int, springs: Springs) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
+        model = spring_model(self.structures[k], springs)
+        atoms = solver(model, self.freedoms[k].moves)
+        strain = self._unit[k] ** 2 / np.maximum(strain_stiffness(model, self._frame[k], ENTRIES), 1e-12)
+        return lambda forces, entries: (atoms(forces), strain * entries)
+
+    def _host_solver(self, k: int, model: HostModel) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
+        free = np.concatenate([self.freedoms[k].moves.ravel(), self._free[k]])
+        inverse = stiffness(model, self.structures[k], float(self._unit[k, 0])).inverse(free)
+
+        def apply(forces: Floats, entries: Floats) -> tuple[Floats, Floats]:
+            solved = inverse @ np.concatenate([forces.ravel(), entries])
+            return solved[:-6].reshape(-1, 3), solved[-6:]
+
+        return apply
 
     def start(self) -> Floats:
         """The structures as given: no strain."""
@@ -189,12 +210,13 @@ class Crystals(Landscape):
                 out[free, axis] -= mean[self._held[free]]
         return out
 
-    def metric(self, vector: Floats) -> Floats:
-        """Inverse spring model on the atoms and the strains, restricted to what may move."""
-        if self.springs is None:
-            return vector
-        atoms, strain = self._solvers
+    def metric(self, point: Point) -> Callable[[Floats], Floats]:
+        """Inverse model Hessian on the atoms and the strains, restricted to what may move."""
+        return self._solved if any(model is not None for model in self.models) else identity
+
+    def _solved(self, vector: Floats) -> Floats:
         n = 3 * len(self.batch.numbers)
-        parts = self.batch.split(vector[:n].reshape(-1, 3))
-        solved = np.concatenate([solve(part) for solve, part in zip(atoms, parts, strict=True)])
-        return np.concatenate([self._allowed(solved).ravel(), (strain * vector[n:].reshape(-1, 6)).ravel()])
+        parts, entries = self.batch.split(vector[:n].reshape(-1, 3)), vector[n:].reshape(-1, 6)
+        solved = [solve(part, row) for solve, part, row in zip(self._solvers, parts, entries, strict=True)]
+        atoms, strains = zip(*solved, strict=True)
+        return np.concatenate([self._allowed(np.concatenate(atoms)).ravel(), *strains])

@@ -126,7 +126,7 @@ def _first(descent: Descent) -> State:
         memory=descent.stepper.init(groups),
         code=np.full(groups.count, RUNNING),
         steps=np.zeros(groups.count, dtype=np.int64),
-        evaluations=np.bincount(landscape.owner, minlength=groups.count),
+        evaluations=landscape.asked.copy(),
         trace=np.full((groups.count, descent.limits.window), np.nan),
         start=np.stack([point.energy, point.largest]),
         fresh=np.zeros(groups.count, dtype=bool),
@@ -139,7 +139,7 @@ def _next(descent: Descent, state: State) -> State:
     landscape, groups = descent.landscape, descent.landscape.groups
     active = state.code == RUNNING
     point = state.point
-    push = Push(point.x, point.force, active, state.fresh, landscape.metric)
+    push = Push(point.x, point.force, active, state.fresh, landscape.metric(point))
     memory, x = descent.stepper.step(state.memory, groups, push)
     trial = landscape.at(x, active, point)
     code = np.where(active, _failures(descent, state, trial), state.code)
@@ -151,7 +151,7 @@ def _next(descent: Descent, state: State) -> State:
         point=kept,
         memory=memory,
         steps=state.steps + good,
-        evaluations=state.evaluations + active * np.bincount(landscape.owner, minlength=groups.count),
+        evaluations=state.evaluations + active * landscape.asked,
         trace=np.where(good[:, None], np.hstack([state.trace[:, 1:], point.watched[:, None]]), state.trace),
         fresh=good & (kept.mode != point.mode),
     )

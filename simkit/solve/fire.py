@@ -18,6 +18,10 @@ class Fire(Stepper):
     The power P = f.v decides per group: P > 0 for `patience` steps lengthens the time step by `grow` and
     weakens the steering by `fade`; P <= 0 halves the time step, steps back half a step and stops.
     max_step is the largest change of one coordinate. Ignores the preconditioner.
+
+    unbiased: ABC-FIRE (Echeverri Restrepo and Andric, Comput. Mater. Sci. 218, 111978, 2023). The steered velocity
+    is a running mean that begins at zero; it is divided by the weight 1 - (1 - steer)^n that the n steps since the
+    last stop have given it.
     """
 
     dt: float = 0.1
@@ -29,6 +33,7 @@ class Fire(Stepper):
     shrink: float = 0.5
     steer: float = 0.25
     fade: float = 0.99
+    unbiased: bool = False
 
     def init(self, groups: Groups) -> Memory:
         """At rest."""
@@ -52,9 +57,7 @@ class Fire(Stepper):
         steer = np.where(late, memory["steer"] * self.fade, np.where(down, memory["steer"], self.steer))
         back = np.where(groups.spread(down), 0.0, -0.5 * groups.spread(dt) * v)
         v = np.where(groups.spread(down), v, 0.0) + groups.spread(dt) * force
-        speed, strength = np.sqrt(groups.dot(v, v)), np.sqrt(groups.dot(force, force))
-        ratio = steer * speed / np.maximum(strength, 1e-300)
-        v = groups.spread(1.0 - steer) * v + groups.spread(ratio) * force
+        v = self._steered(v, force, groups, (steer, count))
         change = groups.spread(dt) * v
         scale = np.minimum(1.0, self.max_step / np.maximum(groups.largest(change), 1e-300))
         on = groups.spread(push.active)
@@ -65,3 +68,13 @@ class Fire(Stepper):
             "downhill": np.where(push.active, count, memory["downhill"]),
         }
         return new, np.where(on, push.x + back + groups.spread(scale) * change, push.x)
+
+    def _steered(self, v: Floats, force: Floats, groups: Groups, steering: tuple[Floats, np.ndarray]) -> Floats:
+        """The velocity turned towards the force by the share `steer`, its length kept or freed of the bias."""
+        steer, count = steering
+        speed, strength = np.sqrt(groups.dot(v, v)), np.sqrt(groups.dot(force, force))
+        ratio = steer * speed / np.maximum(strength, 1e-300)
+        turned = groups.spread(1.0 - steer) * v + groups.spread(ratio) * force
+        if not self.unbiased:
+            return turned
+        return turned / groups.spread(1.0 - (1.0 - np.maximum(steer, 1e-10)) ** (count + 1))

@@ -157,11 +157,8 @@ class _Distances(Landscape):
         path = self.path(x)
         energies, forces = idpp(path[1:-1], *self.pairs, self.wanted)
         levels = np.concatenate([[0.0], energies, [0.0]])
-        push, _ = band_forces(path, tangents(path, levels)[1:-1], forces, 0.3, -1)
+        push, _ = band_forces(path, tangents(path, levels)[1:-1], forces, 0.3)
         largest = np.array([np.linalg.norm(push, axis=2).max()])
         answers = Answers(energies[:1] * 0, forces.reshape(-1, 3), np.zeros((1, 3, 3)))
         total = np.array([energies.sum()])
         return Point(x, push.ravel(), answers, total, largest, largest / 0.01, total, np.array([-1]))
-
-    def metric(self, vector: Floats) -> Floats:
-        return vector

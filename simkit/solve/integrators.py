@@ -80,16 +80,17 @@ class Rescaling(Integrator):
         """alpha v; a system at perfect rest stays so, for there is nothing to scale."""
         kept = np.exp(-tick.time / self.relaxation)
         kinetic = bodies.kinetic(v)
-        scale = np.ones(len(kinetic))
-        for system in np.flatnonzero(tick.active & (kinetic > 0)):
+        moving = tick.active & (kinetic > 0)
+        first, others = np.zeros(len(kinetic)), np.zeros(len(kinetic))
+        for system in np.flatnonzero(moving):
             generator = bodies.streams.generator(system, tick.step, BATH)
-            first = generator.standard_normal()
-            others = 2.0 * generator.standard_gamma(0.5 * (bodies.freedoms[system] - 1))
-            # K0 / (f K), the share of one degree of freedom
-            share = 0.5 * bodies.warmth[system] / kinetic[system]
-            cross = np.sqrt(kept * (1.0 - kept) * share)
-            square = kept + (1.0 - kept) * share * (first**2 + others) + 2.0 * first * cross
-            # alpha^2 = (sqrt(c) + R1 sqrt((1 - c) share))^2 + ... has the sign of that first term
-            sign = np.sign(np.sqrt(kept) + first * np.sqrt((1.0 - kept) * share))
-            scale[system] = sign * np.sqrt(max(square, 0.0))
+            first[system] = generator.standard_normal()
+            others[system] = 2.0 * generator.standard_gamma(0.5 * (bodies.freedoms[system] - 1))
+        # K0 / (f K), the share of one degree of freedom
+        share = 0.5 * bodies.warmth / np.where(moving, kinetic, 1.0)
+        cross = np.sqrt(kept * (1.0 - kept) * share)
+        square = kept + (1.0 - kept) * share * (first**2 + others) + 2.0 * first * cross
+        # alpha^2 = (sqrt(c) + R1 sqrt((1 - c) share))^2 + ... has the sign of that first term
+        sign = np.sign(np.sqrt(kept) + first * np.sqrt((1.0 - kept) * share))
+        scale = np.where(moving, sign * np.sqrt(np.maximum(square, 0.0)), 1.0)
         return scale[bodies.system_of][:, None] * v

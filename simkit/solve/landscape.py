@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from simkit.arrays import Floats
 from simkit.potential.base import Evaluation, Evaluations, Potential, Spread
 from simkit.solve.groups import Groups, largest_by
+from simkit.solve.stepper import identity
 from simkit.structure import Batch
 
 
@@ -64,6 +66,11 @@ class Landscape(ABC):
     owner: np.ndarray
     batch: Batch
 
+    @property
+    def asked(self) -> np.ndarray:
+        """(groups,) systems evaluated in each step of a group."""
+        return np.bincount(self.owner, minlength=self.groups.count)
+
     @abstractmethod
     def start(self) -> Floats:
         """(d,) coordinates to begin from."""
@@ -76,13 +83,13 @@ class Landscape(ABC):
         """(groups,) factor by which the cell volume at `x` differs from the start's, 1 or more."""
         return np.ones(self.groups.count)
 
-    @abstractmethod
-    def metric(self, vector: Floats) -> Floats:
-        """Inverse model Hessian applied to a flat array; the vector itself where there is none."""
+    def metric(self, point: Point) -> Callable[[Floats], Floats]:
+        """What applies the inverse of the model Hessian at a point to a flat array; `identity` where there is none."""
+        return identity
 
 
 def ask(potential: Potential, batch: Batch, active: np.ndarray, before: Answers | None) -> Answers:
-    """Evaluate the active systems (mask) of a batch in one call; the others keep what was said before."""
+    """Evaluate the active systems (mask) of a batch in one call; the others keep what was said before, else zeros."""
     if active.all():
         return _answers(potential.evaluate_batch(batch))
     atoms = active[batch.system_of]
@@ -94,6 +101,7 @@ def ask(potential: Potential, batch: Batch, active: np.ndarray, before: Answers 
         (np.cumsum(active) - 1)[batch.system_of[atoms]],
     )
     new = _answers(potential.evaluate_batch(part))
+    before = _nothing(new, active, atoms) if before is None else before
     return Answers(
         _with_rows(before.energy, new.energy, active),
         _with_rows(before.forces, new.forces, atoms),
@@ -101,6 +109,13 @@ def ask(potential: Potential, batch: Batch, active: np.ndarray, before: Answers 
         _with_rows(before.energy_spread, new.energy_spread, active),
         _with_rows(before.force_spread, new.force_spread, atoms),
     )
+
+
+def _nothing(new: Answers, systems: np.ndarray, atoms: np.ndarray) -> Answers:
+    """Zeros for every system, with spreads where the new answers have them."""
+    m, n = len(systems), len(atoms)
+    spread = (None, None) if new.energy_spread is None else (np.zeros(m), np.zeros(n))
+    return Answers(np.zeros(m), np.zeros((n, 3)), np.zeros((m, 3, 3)), *spread)
 
 
 def _answers(e: Evaluations) -> Answers:

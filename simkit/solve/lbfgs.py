@@ -8,7 +8,7 @@ import numpy as np
 
 from simkit.arrays import Floats
 from simkit.solve.groups import Groups
-from simkit.solve.stepper import Memory, Push, Stepper
+from simkit.solve.stepper import REJECTIONS, UNIT_STIFFNESS_EV_PER_A2, Memory, Push, Stepper, identity, trusted
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Lbfgs(Stepper):
     is negative the step overshot: the group goes back, the new pair of points still teaches the
     curvature, and the cap halves; after `patience` such steps in a row the history is dropped and the
     group descends along the preconditioned force with a shrinking cap, which cannot fail for ever on a
-    smooth function. Pairs without positive curvature are not stored.
+    smooth function. Pairs without positive curvature are not stored. Two such steps in a row are enough for a group
+    to go on without its model Hessian.
 
     history   pairs kept
     max_step  largest change of one coordinate (A)
@@ -30,7 +31,7 @@ class Lbfgs(Stepper):
 
     history: int = 20
     max_step: float = 0.2
-    curvature: float = 30.0
+    curvature: float = UNIT_STIFFNESS_EV_PER_A2
     patience: int = 3
 
     def init(self, groups: Groups) -> Memory:
@@ -47,13 +48,16 @@ class Lbfgs(Stepper):
             "cap": np.full(g, self.max_step),
             "curvature": np.full(g, self.curvature),
             "overshoots": np.zeros(g, dtype=np.int64),
+            "plain": np.zeros(g, dtype=bool),
         }
 
     def step(self, memory: Memory, groups: Groups, push: Push) -> tuple[Memory, Floats]:
         """Learn from the last step, take it back where it overshot, propose the next."""
         new = _forgotten(memory, push.fresh & push.active)
+        push = trusted(push, groups, memory["plain"])
         back, length = self._learn(new, groups, push)
         self._adapt(new, back, length, push.active)
+        push = self._without_model(new, groups, push)
         on = groups.spread(push.active)
         keep = groups.spread(back) | ~on
         new["x"] = np.where(keep, new["x"], push.x)
@@ -87,6 +91,16 @@ class Lbfgs(Stepper):
         new["overshoots"] = np.where(active, np.where(back, new["overshoots"] + 1, 0), new["overshoots"])
         lost = active & (new["overshoots"] >= self.patience)
         new["rho"] = np.where(lost[None, :], 0.0, new["rho"])
+
+    def _without_model(self, new: Memory, groups: Groups, push: Push) -> Push:
+        """Groups whose steps were rejected twice in a row leave the model Hessian and what was learned on it."""
+        if push.metric is identity:
+            return push
+        lost = push.active & (new["overshoots"] >= REJECTIONS) & ~new["plain"]
+        new["plain"] = new["plain"] | lost
+        new["rho"] = np.where(lost[None, :], 0.0, new["rho"])
+        new["curvature"] = np.where(lost, self.curvature, new["curvature"])
+        return trusted(push, groups, new["plain"])
 
     def _direction(self, new: Memory, groups: Groups, push: Push) -> Floats:
         """Two-loop recursion; the preconditioned force where the result does not descend."""

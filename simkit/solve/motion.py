@@ -1,109 +1,21 @@
-"""Molecular dynamics under way: its state of plain arrays, and one step of it."""
+"""Molecular dynamics under way: one step of it, and the loop."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 import numpy as np
 
 from simkit.arrays import Floats
 from simkit.errors import InputError
-from simkit.potential.base import Potential
-from simkit.solve.barostat import Barostat, carried
+from simkit.kernels.driving import transformed
 from simkit.solve.bodies import Bodies, Tick
-from simkit.solve.breakdown import MOVING, TOO_CLOSE, MdLimits, closest, heated, swollen, torn
-from simkit.solve.integrators import Integrator
+from simkit.solve.breakdown import MOVING, TOO_CLOSE, closest, heated, swollen, torn
 from simkit.solve.landscape import Answers, ask
 from simkit.solve.loop import Hooks, Summary, iterate
-from simkit.solve.schedule import Schedule
+from simkit.solve.motion_records import Dynamics, Frame, Motion, Trial
 from simkit.structure import Batch
-from simkit.units import BOLTZMANN_EV_PER_K, EV_PER_A3_IN_GPA
-
-
-@dataclass(frozen=True, eq=False)
-class Dynamics:
-    """All that a run is made of: who moves, how, how far, and what is kept.
-
-    batch       the systems as they start
-    bodies      with the warmth of step 0
-    temperature of the baths over time, K
-    barostat    with the pressure of step 0, None at constant volume; pressure over time, GPa
-    velocities  (n, 3) A per internal time at the start
-    tick_time   length of a step, A sqrt(amu/eV)
-    steps       to take; every: steps between two frames
-    """
-
-    potential: Potential
-    batch: Batch
-    bodies: Bodies
-    temperature: Schedule
-    integrator: Integrator
-    barostat: Barostat | None
-    pressure: Schedule
-    velocities: Floats
-    tick_time: float
-    steps: int
-    every: int
-    limits: MdLimits
-
-    def bodies_at(self, step: int) -> Bodies:
-        """The bodies in the baths of a step."""
-        if self.temperature.constant:
-            return self.bodies
-        return replace(self.bodies, warmth=self.temperature.at(step) * BOLTZMANN_EV_PER_K)
-
-    def barostat_at(self, step: int) -> Barostat | None:
-        """The barostat at the pressure of a step."""
-        if self.barostat is None or self.pressure.constant:
-            return self.barostat
-        return replace(self.barostat, pressure=self.pressure.at(step) / EV_PER_A3_IN_GPA)
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """What is kept of one step: positions and velocities (n, 3), cells (m, 3, 3), the potential's answers, and the
-    mask `good` (m,) of the systems still moving then."""
-
-    step: int
-    positions: Floats
-    velocities: Floats
-    cells: Floats
-    answers: Answers
-    good: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Motion:
-    """A run under way: everything needed to go on, in plain arrays. Random numbers need no state (see `noise`).
-
-    positions, velocities (n, 3) A, A per internal time; cells (m, 3, 3) A: of a replica that broke down, the last
-    good ones
-    code    (m,) see `breakdown`; found (m,) the number that broke a limit
-    clear   (n, 3) A, where the last search for close atoms found none (see `breakdown.closest`)
-    heat    (m,) eV that the heat bath has given so far: energy less heat is conserved at constant volume
-    began   (m,) whether the start was sound; steps (m,) good steps; evaluations (m,) spent
-    wreck_positions, wreck_velocities (n, 3), wreck_cells (m, 3, 3): the state in which a replica broke a limit
-    frames  kept so far, the first one of step 0; none where a recorder takes them
-    """
-
-    step: int
-    positions: Floats
-    velocities: Floats
-    cells: Floats
-    answers: Answers
-    code: np.ndarray
-    found: Floats
-    clear: Floats
-    heat: Floats
-    began: np.ndarray
-    steps: np.ndarray
-    evaluations: np.ndarray
-    wreck_positions: Floats
-    wreck_velocities: Floats
-    wreck_cells: Floats
-    frames: tuple[Frame, ...]
-
 
 Recorder = Callable[[Motion], None]
 """Told the state at the start of a new run and after every step; it takes the frames, so that the state keeps none."""
@@ -178,17 +90,6 @@ _QUIET = {"divide": "ignore", "invalid": "ignore", "over": "ignore"}
 """Replicas that break down may give numbers that are not finite; they become a code."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Trial:
-    """Where a step leads, before it is judged."""
-
-    positions: Floats
-    velocities: Floats
-    cells: Floats
-    clear: Floats
-    heat: Floats
-
-
 def _next(dynamics: Dynamics, state: Motion) -> Motion:
     tick = Tick(state.step + 1, dynamics.tick_time, state.code == MOVING)
     bodies = dynamics.bodies_at(tick.step)
@@ -207,10 +108,10 @@ def _next(dynamics: Dynamics, state: Motion) -> Motion:
     return moved
 
 
-def _drifted(dynamics: Dynamics, bodies: Bodies, tick: Tick, state: Motion) -> _Trial:
+def _drifted(dynamics: Dynamics, bodies: Bodies, tick: Tick, state: Motion) -> Trial:
     """Half a kick, half a drift, the bath, the barostat, half a drift."""
     half = 0.5 * tick.time
-    v = bodies.resting(state.velocities + half * bodies.inverse[:, None] * state.answers.forces)
+    v = bodies.kicked(state.velocities, state.answers.forces, half)
     x = state.positions + half * v
     before = v
     v = dynamics.integrator.middle(bodies, tick, v)
@@ -220,15 +121,14 @@ def _drifted(dynamics: Dynamics, bodies: Bodies, tick: Tick, state: Motion) -> _
     if barostat is not None:
         by = barostat.deformations(bodies, tick, v, cells, state.answers.stress)
         cells = cells @ by
-        x, clear = (carried(rows, by, bodies.system_of) for rows in (x, clear))
-        v = carried(v, np.swapaxes(np.linalg.inv(by), 1, 2), bodies.system_of)
-    return _Trial(x + half * v, v, cells, clear, heat)
+        x, clear = (transformed(rows, by, bodies.streams.starts) for rows in (x, clear))
+        v = transformed(v, np.swapaxes(np.linalg.inv(by), 1, 2), bodies.streams.starts)
+    return Trial(x + half * v, v, cells, clear, heat)
 
 
-def _arrived(dynamics: Dynamics, bodies: Bodies, tick: Tick, trial: _Trial, answers: Answers) -> _Trial:
+def _arrived(dynamics: Dynamics, bodies: Bodies, tick: Tick, trial: Trial, answers: Answers) -> Trial:
     """Half a kick by the new forces, and the bath at the end."""
-    kick = 0.5 * tick.time * bodies.inverse[:, None] * answers.forces
-    before = bodies.resting(trial.velocities + kick)
+    before = bodies.kicked(trial.velocities, answers.forces, 0.5 * tick.time)
     v = dynamics.integrator.settle(bodies, tick, before)
     heat = trial.heat if v is before else trial.heat + bodies.kinetic(v) - bodies.kinetic(before)
     return replace(trial, velocities=v, heat=heat)
@@ -238,12 +138,14 @@ def _judged(
     dynamics: Dynamics,
     tick: Tick,
     state: Motion,
-    trial: _Trial,
+    trial: Trial,
     answers: Answers,
     verdict: tuple[np.ndarray, Floats],
 ) -> Motion:
     """The new state for the systems that are well, the old one for the others."""
     code, found = verdict
+    if tick.active.all() and (code == MOVING).all():
+        return _all_well(tick, state, trial, answers, (code, found))
     good, lost = tick.active & (code == MOVING), tick.active & (code != MOVING)
     of = dynamics.batch.system_of
     atoms, wrecks = good[of][:, None], lost[of][:, None]
@@ -266,6 +168,23 @@ def _judged(
     )
 
 
+def _all_well(tick: Tick, state: Motion, trial: Trial, answers: Answers, verdict: tuple[np.ndarray, Floats]) -> Motion:
+    """The new state where every system moves and is well: nothing of the old one is kept."""
+    return replace(
+        state,
+        step=tick.step,
+        positions=trial.positions,
+        velocities=trial.velocities,
+        cells=trial.cells,
+        answers=answers,
+        code=verdict[0],
+        found=verdict[1],
+        clear=trial.clear,
+        heat=trial.heat,
+        steps=state.steps + 1,
+    )
+
+
 def _merged(dynamics: Dynamics, old: Answers, new: Answers, good: np.ndarray) -> Answers:
     """`new` for the systems in the mask `good`, `old` for the others."""
     atoms = good[dynamics.batch.system_of]
@@ -285,7 +204,9 @@ def _shown(
 ) -> tuple[np.ndarray, Floats, tuple[np.ndarray, Floats]]:
     """Mask of the systems to show to the potential (sound cells, no overlapping atoms), `clear`, codes and numbers."""
     limit = dynamics.limits.closest_A
-    code, found = swollen(dynamics.limits, dynamics.batch.cells, batch.cells)
+    code, found = np.full(len(batch), MOVING), np.zeros(len(batch))
+    if dynamics.barostat is not None:
+        code, found = swollen(dynamics.limits, dynamics.batch.cells, batch.cells)
     sound = active & (code == MOVING)
     nearest = np.full(len(batch), np.inf)
     if limit > 0:

@@ -11,13 +11,18 @@ import numpy as np
 from simkit.arrays import Floats
 from simkit.errors import InputError
 from simkit.potential.base import Potential
-from simkit.solve.band import BandRules, Bands, Ends
+from simkit.solve.band import Bands, Ends
+from simkit.solve.band_rules import BandRules, climbing_images
 from simkit.solve.descent import DONE, Descent, Limits, State, run, sentence
 from simkit.solve.guarded import Guarded
+from simkit.solve.host_model import Model, models_of
 from simkit.solve.idpp import interpolated_through
 from simkit.solve.loop import Hooks, Observer, hooks_of
+from simkit.solve.mirror import Asked, Mirror, mirrors_of, symmetric
+from simkit.solve.optimisers import DAMPED, stepper
 from simkit.solve.path_checks import check_ends
-from simkit.solve.relaxation import limited, stepper
+from simkit.solve.relaxation import limited
+from simkit.solve.stepper import Stepper
 from simkit.solve.tangents import band_forces, fitted_maximum, path_profile, tangents
 from simkit.structure import Structure
 
@@ -36,17 +41,22 @@ class NebSettings:
 
     fmax_eV_per_A        largest force on an atom of the climbing image (without climbing: of all images)
     others_eV_per_A      the same for the images beside the climbing one
+    barrier_error_eV     by which the highest image may still lie too high, as far as all its forces tell
     barrier_change_eV    largest change of the barrier over the last `window` steps
     spring_eV_per_A2     between images; along the path only
     climb_below_eV_per_A projected force of the whole band below which the highest image begins to climb
-    optimiser            "lbfgs" (FIRE takes over a band that it leads astray) or "fire"; a band moves as one state
+    optimiser            "lbfgs" or "ode12r" (FIRE takes over a band that they lead astray), "fire2", "abcfire";
+                         a band moves as one state
     max_steps            optimiser steps; each evaluates every moving image once
     max_step_A           largest change of one coordinate per step
+    model                model Hessian of "lbfgs" and "ode12r": `HostModel`, `Springs` or None; or a tuple, one a hop
+    mirror               evaluate half of the images of a path that a symmetry operation carries onto itself reversed
     limits               explosion limits (its steps and its energy change are replaced)
     """
 
     fmax_eV_per_A: float = 0.05
     others_eV_per_A: float = 0.15
+    barrier_error_eV: float = 0.002
     barrier_change_eV: float = 0.002
     window: int = 2
     spring_eV_per_A2: float = 5.0
@@ -54,6 +64,8 @@ class NebSettings:
     optimiser: str = "lbfgs"
     max_steps: int = 300
     max_step_A: float = 0.2
+    model: Model | tuple[Model, ...] = None
+    mirror: bool = True
     limits: Limits = field(default_factory=Limits)
 
 
@@ -157,28 +169,49 @@ def prepare_paths(
     if images < 1 or not len(pairs):
         raise InputError(f"got {images} images for {len(pairs)} pairs; at least one of each is needed.")
     hops = [Hop(*pair) for pair in pairs]
+    model = None if settings.optimiser in DAMPED else settings.model
+    models = models_of(model, [(hop.initial, hop.final) for hop in hops])
     guesses = [_guess(hop, i, images) for i, hop in enumerate(hops)]
     said = potential.evaluate([s for hop in hops for s in (hop.initial, hop.final)])
-    ends = tuple(
-        Ends(hop.initial, hop.final, said[2 * i], said[2 * i + 1], guess)
-        for i, (hop, guess) in enumerate(zip(hops, guesses, strict=True))
-    )
-    rules = BandRules(
-        settings.fmax_eV_per_A,
-        max(settings.others_eV_per_A, settings.fmax_eV_per_A),
-        settings.spring_eV_per_A2,
-        climb,
-        max(settings.climb_below_eV_per_A, settings.fmax_eV_per_A),
-    )
+    mirrors: list[Mirror | None] = [None] * len(hops)
+    if _may_mirror(settings, images, climb):
+        levels = [(said[2 * i].energy, said[2 * i + 1].energy) for i in range(len(hops))]
+        asked = [Asked(hop.initial, *both) for hop, *both in zip(hops, levels, guesses, strict=True)]
+        mirrors = mirrors_of(asked, potential)
+    guesses = [g if m is None else symmetric(m, g) for g, m in zip(guesses, mirrors, strict=True)]
+    ends = tuple(Ends(hop.initial, hop.final, said[2 * i], said[2 * i + 1], guesses[i]) for i, hop in enumerate(hops))
+    rules = band_rules(settings, climb)
     limits = replace(
         limited(settings.limits, settings.max_steps),
         watched_change_eV=settings.barrier_change_eV,
         window=settings.window,
     )
+    return Descent(Bands(potential, ends, rules, tuple(mirrors), models), band_stepper(settings), limits)
+
+
+def band_rules(settings: NebSettings, climb: bool) -> BandRules:
+    """When a band with these settings is converged."""
+    return BandRules(
+        settings.fmax_eV_per_A,
+        max(settings.others_eV_per_A, settings.fmax_eV_per_A),
+        settings.barrier_error_eV,
+        settings.spring_eV_per_A2,
+        climb,
+        max(settings.climb_below_eV_per_A, settings.fmax_eV_per_A),
+    )
+
+
+def _may_mirror(settings: NebSettings, images: int, climb: bool) -> bool:
+    """Whether half bands are wanted and spare anything. An even number of images has no middle one that could climb."""
+    return settings.mirror and images > 1 and not (climb and images % 2 == 0)
+
+
+def band_stepper(settings: NebSettings) -> Stepper:
+    """The optimiser asked for, with damped dynamics behind it where it may be led astray."""
     chosen = stepper(settings.optimiser, settings.max_step_A)
-    if settings.optimiser != "fire":
-        chosen = Guarded(chosen, stepper("fire", settings.max_step_A))
-    return Descent(Bands(potential, ends, rules), chosen, limits)
+    if settings.optimiser in DAMPED:
+        return chosen
+    return Guarded(chosen, stepper("fire2", settings.max_step_A))
 
 
 def paths(descent: Descent, state: State) -> list[Path]:
@@ -192,7 +225,8 @@ def _path(descent: Descent, state: State, hop: int) -> Path:
     positions, energies, forces = bands.path(point.x, point.answers, hop)
     distances, pulls = path_profile(positions, energies, forces)
     climbing = int(point.mode[hop])
-    _, true = band_forces(positions, tangents(positions, energies)[1:-1], forces[1:-1], 0.0, climbing)
+    climbers = climbing_images(climbing, bands.images, bands.mirrors[hop] is not None)
+    _, true = band_forces(positions, tangents(positions, energies)[1:-1], forces[1:-1], 0.0, climbers)
     norms = np.linalg.norm(true, axis=2).max(axis=1)
     residual = norms[climbing] if climbing >= 0 else norms.max()
     middle = [ends.initial.moved_to(x) for x in positions[1:-1]]

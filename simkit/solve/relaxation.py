@@ -7,29 +7,27 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from simkit.errors import InputError, nearest
+from simkit.errors import InputError
 from simkit.potential.base import Potential
 from simkit.solve.cells import free_entries
 from simkit.solve.crystal import Criterion, Crystals, Freedom
 from simkit.solve.descent import DONE, Descent, Limits, State, run, sentence
-from simkit.solve.fire import Fire
+from simkit.solve.host_model import Model, models_of
 from simkit.solve.landscape import evaluation
-from simkit.solve.lbfgs import Lbfgs
 from simkit.solve.loop import Hooks, Observer, hooks_of
+from simkit.solve.optimisers import DAMPED, stepper
 from simkit.solve.outcome import Outcome
 from simkit.solve.precondition import Springs
-from simkit.solve.stepper import Stepper
 from simkit.structure import Structure, require_structure
 from simkit.units import EV_PER_A3_IN_GPA
-
-STEPPERS: tuple[str, ...] = ("fire", "lbfgs")
 
 
 @dataclass(frozen=True, eq=False)
 class RelaxSettings:
     """How to relax.
 
-    optimiser      "lbfgs" (preconditioned, few evaluations) or "fire" (slow, hard to upset)
+    optimiser      "lbfgs" or "ode12r" (preconditioned, few evaluations), "fire2" or "abcfire" (slow, hard to upset);
+                   "fire" is "fire2"
     max_steps      optimiser steps; one evaluation each
     max_step_A     largest change of one coordinate per step
     stress_max_GPa of a free cell: largest component of stress + pressure, in the frame of a1 and a2, that
@@ -37,7 +35,8 @@ class RelaxSettings:
     pressure_GPa   outside pressure
     frozen         (n,) mask of atoms that stay, or None; the same for every structure
     directions     (n, 3) mask of the cartesian components that may move, or None
-    springs        model Hessian of the L-BFGS; None for plain L-BFGS
+    model          model Hessian: `Springs`, a `HostModel` (of a crystal that the structures are made from) or None; or
+                   a tuple with one for each structure
     limits         explosion and run-away limits (its max_steps is replaced)
     """
 
@@ -48,7 +47,7 @@ class RelaxSettings:
     pressure_GPa: float = 0.0
     frozen: np.ndarray | None = None
     directions: np.ndarray | None = None
-    springs: Springs | None = field(default_factory=Springs)
+    model: Model | tuple[Model, ...] = field(default_factory=Springs)
     limits: Limits = field(default_factory=Limits)
 
 
@@ -110,18 +109,10 @@ def descent_of(
         settings.pressure_GPa / EV_PER_A3_IN_GPA,
     )
     chosen = stepper(settings.optimiser, settings.max_step_A)
-    springs = settings.springs if settings.optimiser == "lbfgs" else None
-    landscape = Crystals(potential, tuple(structures), tuple(freedoms), criterion, springs)
+    model = None if settings.optimiser in DAMPED else settings.model
+    models = models_of(model, [(s,) for s in structures])
+    landscape = Crystals(potential, tuple(structures), tuple(freedoms), criterion, models)
     return Descent(landscape, chosen, limited(settings.limits, settings.max_steps))
-
-
-def stepper(optimiser: str, max_step_A: float) -> Stepper:
-    """The stepper of that name. Raises InputError with the nearest name for an unknown one."""
-    if optimiser == "lbfgs":
-        return Lbfgs(max_step=max_step_A)
-    if optimiser == "fire":
-        return Fire(max_step=max_step_A)
-    raise InputError(f"optimiser={optimiser!r} is unknown; {nearest(optimiser, STEPPERS)}")
 
 
 def outcomes(descent: Descent, state: State, which: Sequence[int] | None = None) -> list[Outcome]:

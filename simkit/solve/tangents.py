@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from simkit.arrays import Floats
@@ -30,23 +32,25 @@ def tangents(positions: Floats, energies: Floats) -> Floats:
     return both / np.maximum(length, 1e-300)[:, None, None]
 
 
-def band_forces(positions: Floats, t: Floats, forces: Floats, spring: float, climbing: int) -> tuple[Floats, Floats]:
+def band_forces(
+    positions: Floats, t: Floats, forces: Floats, spring: float, climbing: Sequence[int] = ()
+) -> tuple[Floats, Floats]:
     """Projected forces on the moving images, and their part without the springs (both (k, n, 3) eV/A).
 
-    f = F - (F.t) t + spring (|R_next - R| - |R - R_previous|) t, and for the climbing image
+    f = F - (F.t) t + spring (|R_next - R| - |R - R_previous|) t, and for a climbing image
     F - 2 (F.t) t (Henkelman, Uberuaga and Jonsson, J. Chem. Phys. 113, 9901, 2000).
 
     positions (k + 2, n, 3) A with the endpoints; unit tangents t (k, n, 3) and forces (k, n, 3) eV/A of
-    the moving images; spring eV/A^2; climbing the index of a moving image or -1.
+    the moving images; spring eV/A^2; climbing the indices of moving images.
     """
     along = np.einsum("knc,knc->k", forces, t)
     across = forces - along[:, None, None] * t
     length = np.sqrt(np.sum(np.diff(positions, axis=0) ** 2, axis=(1, 2)))
     pull = spring * (length[1:] - length[:-1])
     true = across.copy()
-    if climbing >= 0:
-        pull[climbing] = 0.0
-        true[climbing] -= along[climbing] * t[climbing]
+    for image in climbing:
+        pull[image] = 0.0
+        true[image] -= along[image] * t[image]
     return true + pull[:, None, None] * t, true
 
 

@@ -1,5 +1,6 @@
 """Whatever is killed on the way, the results are those of an undisturbed run, byte for byte."""
 
+import math
 import os
 import signal
 import time
@@ -11,16 +12,19 @@ pytestmark = pytest.mark.slurm
 
 SOME = 4
 """Tasks done before something happens: the campaign is well under way, and far from its end."""
+QUIET_S, START_S = 8.0, 8.0
+"""Of the small campaign in one process, and of a driver and its worker until they are at work, where nothing else runs:
+a busy machine takes longer for both, and a job of one minute needs time for both."""
 
 
 def test_nothing_happens_in_one_job(place, undisturbed):
     place.submit()
     place.until(place.over)
-    assert fingerprint(place.root) == undisturbed, place.log()
+    assert fingerprint(place.root) == undisturbed.files, place.log()
     status = place.simkit("status", "run")
     assert status.returncode == 0
-    assert "24 of 24 tasks done" in status.stdout, status.stdout
-    assert place.simkit("verify", "run").returncode == 0
+    assert "68 of 68 tasks done" in status.stdout, status.stdout
+    place.here("verify", "run")
     starts = [line for line in events(place.root) if line["event"] == "start"]
     assert {line["device"] for line in starts} == {"0"}, "the job was given one GPU, the first"
     assert len({line["pid"] for line in starts}) == 1, "one worker for one GPU, alive for the whole job"
@@ -32,7 +36,7 @@ def test_a_worker_is_killed(place, undisturbed):
     place.until(lambda: place.done() >= SOME and place.under_way())
     os.kill(place.under_way()[0]["pid"], signal.SIGKILL)
     place.until(place.over)
-    assert fingerprint(place.root) == undisturbed, place.log()
+    assert fingerprint(place.root) == undisturbed.files, place.log()
     assert [line["what"] for line in events(place.root) if line["event"] == "lost"] == ["worker"]
 
 
@@ -50,20 +54,20 @@ def test_the_driver_is_killed_and_its_jobs_are_gone_in_half_a_minute(place, undi
     kept = {path: path.stat().st_mtime_ns for path in (place.root / "tasks").rglob("result.json")}
     again = place.simkit("drive", "run", "--engine", "blocks")
     assert again.returncode == 0, again.stdout + again.stderr
-    assert fingerprint(place.root) == undisturbed
+    assert fingerprint(place.root) == undisturbed.files
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "finished work was done again"
 
 
 @pytest.mark.slow
-def test_a_block_is_cancelled_and_blocks_on_one_node_have_different_devices(place):
-    alone = _larger(place, 12)
+def test_a_block_is_cancelled_and_blocks_on_one_node_have_different_devices(place, undisturbed):
+    _larger(place, 5)
     driver = _driving(place)
     place.until(lambda: len({line["job"] for line in place.under_way()}) == 2)
     both = {line["job"]: (line["node"], line["device"]) for line in place.under_way()}
     assert len(set(both.values())) == len(both) == 2, "two jobs at work at once have two devices"
     place.cluster.asked("scancel", next(iter(both)))
     assert driver.wait(600) == 0
-    assert fingerprint(place.root) == alone
+    assert undisturbed.within(fingerprint(place.root)), place.log()
 
 
 @pytest.mark.slow
@@ -73,11 +77,11 @@ def test_two_drivers_at_once(place, undisturbed):
     both = [place.simkit(*words, wait=False) for _ in range(2)]
     assert {process.wait(300) for process in both} == {0}
     place.until(place.over)
-    assert fingerprint(place.root) == undisturbed, place.log()
+    assert fingerprint(place.root) == undisturbed.files, place.log()
     again = place.simkit(*words)
     assert again.returncode == 0
     place.until(place.over)
-    assert fingerprint(place.root) == undisturbed
+    assert fingerprint(place.root) == undisturbed.files
 
 
 @pytest.mark.slow
@@ -89,21 +93,24 @@ def test_an_urgent_job_takes_the_nodes(place, undisturbed):
         "sbatch", "-p", "urgent", "-N2", "--gres=gpu:2", "--cpus-per-task=4", "-o", "/dev/null", "--wrap", "sleep 5"
     )
     place.until(place.over)
-    assert before < len(undisturbed) - 1
+    assert before < len(undisturbed.files) - 1
     assert "restart 1" in place.log(), place.log()
-    assert fingerprint(place.root) == undisturbed, place.log()
+    assert fingerprint(place.root) == undisturbed.files, place.log()
 
 
 @pytest.mark.slow
-def test_the_time_is_up_at_least_twice(place):
-    """Jobs of one minute that are told to save after 20 seconds, on seven times the campaign."""
-    alone = _larger(place, 17)
+def test_the_time_is_up_at_least_twice(place, undisturbed):
+    """Jobs of one minute that are told to save when a driver and a worker have started and worked a while."""
+    slow = undisturbed.seconds / QUIET_S
+    work_s = 20.0
+    save_s = int(max(5.0, 60.0 - START_S * slow - work_s))
+    _larger(place, math.ceil(3.0 * (60.0 - save_s - START_S * min(slow, 1.0)) / (undisturbed.seconds / 2)))
     site = place.folder / "site.toml"
-    site.write_text(site.read_text().replace("save_s = 10", "save_s = 40"))
+    site.write_text(site.read_text().replace("save_s = 10", f"save_s = {save_s}"))
     place.submit("--time", "00:01:00")
     place.until(place.over)
     assert place.log().count("successor ") >= 2, place.log()
-    assert fingerprint(place.root) == alone, place.log()
+    assert undisturbed.within(fingerprint(place.root)), place.log()
 
 
 def _driving(place):
@@ -117,11 +124,7 @@ def _driving(place):
     return place.simkit("drive", "run", "--engine", "blocks", wait=False)
 
 
-def _larger(place, last):
-    """The campaign over the seeds 3 to `last`; what its results are when nothing disturbs it."""
-    seeds = f"{{ start = 3, stop = {last}, count = {last - 2} }}"
+def _larger(place, seeds):
+    """The campaign over so many seeds, those of the small one first."""
     file = place.folder / "campaign.toml"
-    file.write_text(file.read_text().replace("[3, 4]", seeds))
-    alone = place.simkit("submit", "campaign.toml", "--out", "alone", "--engine", "inline", "--gpus", 0)
-    assert alone.returncode == 0, alone.stdout + alone.stderr
-    return fingerprint(place.folder / "alone")
+    file.write_text(file.read_text().replace("[3, 4]", f"{{ start = 3, stop = {2 + seeds}, count = {seeds} }}"))

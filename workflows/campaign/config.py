@@ -43,7 +43,9 @@ class Config(Section):
     where     comparisons that every study must meet, as "structure.blocks.0.content < structure.blocks.1.content"
     replicas  each combination so many times, with seeds counted up from its own
     steps     which steps; what they need is added
-    batch_atoms  phases are relaxed together, up to so many atoms in one batch
+    batch_GB  memory of one batch, as the planner expects it: small work of several studies is put together, and work
+              of one cell is shared, so that no task is beyond it; by default 2 on the CPU, 16 on other devices
+    spread    so many workers may share the hops, slides, strains or runs of one cell, and a step over the studies
     """
 
     name: str = "campaign"

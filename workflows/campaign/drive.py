@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +12,10 @@ from typing import Any
 from simkit import io
 from simkit.io.leases import holder
 from simkit.io.store import FAILED as FAILED_FILE
+from simkit.workflows.campaign.attempt import AGAIN, BUSY, DISK, DONE, FAILED, INTERRUPTED, KEPT
 from simkit.workflows.campaign.engine import NODE, WORKER, Engine, Work
+from simkit.workflows.campaign.order import Order, Unit
 from simkit.workflows.campaign.stopping import FILE, Stopping
-from simkit.workflows.campaign.work import AGAIN, BUSY, DISK, DONE, FAILED, INTERRUPTED
 
 MOST_TRIES = 3
 """Of a task that raises what may pass, and of one that takes its worker with it."""
@@ -28,35 +28,6 @@ SETTLE_S = 3.0
 """For a task that is just being begun to say so, before nobody is thought to be at work."""
 STOP_WAIT_S = 300.0
 """For workers to save what they do once the driver must stop; SLURM ends the job before that where its time is up."""
-
-
-@dataclass(frozen=True)
-class Unit:
-    """What is done in one go: `keys`, and what each of them needs (keys of other units).
-
-    skip: keys that need no attempt here: they are done, failed, or behind a failure.
-    """
-
-    keys: tuple[str, ...]
-    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    skip: frozenset[str] = frozenset()
-
-    @property
-    def left(self) -> tuple[str, ...]:
-        """Keys that are to be attempted."""
-        return tuple(key for key in self.keys if key not in self.skip)
-
-    def without(self, keys: Iterable[str]) -> Unit:
-        """The same with more keys to skip."""
-        return Unit(self.keys, self.needs, self.skip | set(keys))
-
-
-@dataclass
-class _Waiting:
-    """A unit, and what it still waits for."""
-
-    unit: Unit
-    open: set[str]
 
 
 @dataclass
@@ -95,11 +66,9 @@ class Driver:
 
     def __post_init__(self) -> None:
         self._store = io.Store(self.root / "tasks")
-        self._ready: deque[Unit] = deque()
+        self._order = Order()
         self._later: list[tuple[float, Unit]] = []
         self._flying: dict[Future, Unit] = {}
-        self._behind: dict[str, list[_Waiting]] = {}
-        self._held: set[str] = set()
         self._tries: dict[str, int] = {}
         self._nodes: dict[str, int] = {}
         self.tally = Tally()
@@ -125,31 +94,23 @@ class Driver:
         for unit in units:
             unit = unit.without(key for key in unit.keys if key in finished or key in failed)
             if unit.left:
-                self._place(unit, finished)
+                self._order.place(unit, finished)
         for key in failed:
-            self._hold_behind(key)
-
-    def _place(self, unit: Unit, finished: set[str]) -> None:
-        """A unit is ready, or stands behind what it needs."""
-        waiting = _Waiting(unit, {key for mine in unit.left for key in unit.needs.get(mine, ())} - finished)
-        for key in waiting.open:
-            self._behind.setdefault(key, []).append(waiting)
-        if not waiting.open:
-            self._ready.append(unit)
+            self._order.never(key)
 
     def _has_failed(self, key: str) -> bool:
         return (self._store.folder(key) / FAILED_FILE).exists()
 
     def _over(self) -> bool:
-        return bool(self.tally.stopped or self.tally.disk) or not (self._ready or self._later or self._flying)
+        return bool(self.tally.stopped or self.tally.disk) or not (self._order.ready or self._later or self._flying)
 
     def _feed(self) -> None:
         now = time.monotonic()
         due = [unit for at, unit in self._later if at <= now]
         self._later = [(at, unit) for at, unit in self._later if at > now]
-        self._ready.extend(due)
-        while self._ready and len(self._flying) < self.engine.capacity:
-            unit = self._ready.popleft()
+        self._order.ready.extend(due)
+        while self._order.ready and len(self._flying) < self.engine.capacity:
+            unit = self._order.ready.popleft()
             items = [{**self.describe(key), "skip": key in unit.skip} for key in unit.keys]
             self._flying[self.engine.submit(self.work, str(self.root), items)] = unit
 
@@ -165,8 +126,9 @@ class Driver:
         error = future.exception()
         if error is None:
             again = [outcome["key"] for outcome in future.result() if self._took(outcome)]
-            delay = BUSY_S if any(o["state"] == BUSY for o in future.result()) else 0.0
-            self._retry(again, delay)
+            busy = any(outcome["state"] == BUSY for outcome in future.result())
+            stopped = all(outcome["state"] in (DONE, INTERRUPTED) for outcome in future.result())
+            self._retry(again, BUSY_S if busy else 0.0, unit if stopped else None)
         else:
             self._lost(error, unit)
 
@@ -213,7 +175,7 @@ class Driver:
         for key in left:
             if key != blamed or self._after_loss(key, kind, error):
                 again.append(key)
-        self._retry(again, 0.0)
+        self._retry(again, 0.0, unit if kind == NODE else None)
 
     def _after_loss(self, key: str, kind: str, error: BaseException) -> bool:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -236,49 +198,29 @@ class Driver:
         return False
 
     def _under_way(self, key: str) -> bool:
-        lines = self._store.attempts(key)
-        return bool(lines) and lines[-1]["event"] == "start"
+        events = [line["event"] for line in self._store.attempts(key) if line["event"] != KEPT]
+        return bool(events) and events[-1] == "start"
 
-    def _retry(self, keys: Iterable[str], delay_s: float) -> None:
-        """One by one: what spoiled a batch is then known by its name."""
+    def _retry(self, keys: Sequence[str], delay_s: float, together: Unit | None) -> None:
+        """One by one, since what spoiled a batch is then known by its name; together where nothing in it did."""
         at = time.monotonic() + delay_s
-        for key in keys:
-            self._later.append((at, Unit((key,))))
+        if together is not None and keys:
+            self._later.append((at, together.without(set(together.keys) - set(keys))))
+            return
+        self._later += [(at, Unit((key,))) for key in keys]
 
     def _finished(self, key: str) -> None:
         self.tally.done += 1
         self._tries.pop(key, None)
         self._nodes.pop(key, None)
-        for waiting in self._behind.pop(key, ()):
-            self._settle(waiting, key)
-
-    def _settle(self, waiting: _Waiting, key: str) -> None:
-        """A unit waits for one thing less."""
-        if key not in waiting.open:
-            return
-        waiting.open.discard(key)
-        if not waiting.open and waiting.unit.left:
-            self._ready.append(waiting.unit)
-
-    def _hold_behind(self, key: str) -> None:
-        """What needs a key that will not be done is held, and what needs that; the rest of its batch goes on."""
-        for waiting in self._behind.pop(key, ()):
-            stuck = [mine for mine in waiting.unit.left if key in waiting.unit.needs.get(mine, ())]
-            waiting.unit = waiting.unit.without(stuck)
-            still = {need for mine in waiting.unit.left for need in waiting.unit.needs.get(mine, ())}
-            for gone in waiting.open - still - {key}:
-                waiting.open.discard(gone)
-            self._held |= set(stuck)
-            self._settle(waiting, key)
-            for mine in stuck:
-                self._hold_behind(mine)
+        self._order.done(key)
 
     def _give_up(self, key: str, reason: str) -> None:
         self.tally.failed += 1
         self._tries.pop(key, None)
         self._store.write_sealed(key, FAILED_FILE, {"key": key, "reason": reason, "time_s": round(time.time(), 3)})
         self.tell(f"{key[:10]} failed: {reason}")
-        self._hold_behind(key)
+        self._order.never(key)
 
     def _stop(self, reason: str) -> None:
         """Ask everybody to save and stop; nothing new is begun."""
@@ -305,15 +247,15 @@ class Driver:
         return any(holder(self._store.folder(key)) for unit in self._flying.values() for key in unit.left)
 
     def _waiting(self) -> set[str]:
-        left = [*self._ready, *(unit for _, unit in self._later), *self._flying.values()]
-        left += [waiting.unit for behind in self._behind.values() for waiting in behind]
-        return {key for unit in left for key in unit.left} | self._held
+        left = [*self._order.ready, *(unit for _, unit in self._later), *self._flying.values()]
+        return {key for unit in left for key in unit.left} | self._order.waiting()
 
 
 def progress(store: io.Store, key: str) -> list[str]:
-    """What a task has kept so far: names and sizes of its values and checkpoints, newest write included."""
+    """What a task has kept so far: names of its values and checkpoints with their times, and how many shared items."""
     found = sorted([*store.kept(key), *store.folder(key).glob("*.ckpt")])
-    return [f"{path.name} {path.stat().st_mtime_ns}" for path in found]
+    items = sum(line["event"] == KEPT for line in store.attempts(key))
+    return [*(f"{path.name} {path.stat().st_mtime_ns}" for path in found), f"{items} items"]
 
 
 def same_progress(lines: Sequence[Mapping[str, Any]]) -> int:

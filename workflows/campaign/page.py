@@ -25,7 +25,10 @@ MOST_LINES = 30
 
 @dataclass(frozen=True)
 class Quantity:
-    """A headline number: from which rows of the table it is taken, which of several counts, how it is written."""
+    """A headline number: from which rows of the table it is taken, which of several counts, how it is written.
+
+    choose: the "lowest" of all, or that of the "whole" cell, phases alone left out
+    """
 
     name: str
     unit: str
@@ -40,13 +43,15 @@ QUANTITIES = (
     Quantity("volume", "Å³ per formula unit", "relaxation", "volume_A3_per_fu", digits=2),
     Quantity("lowest barrier", "eV", "migration", "barrier_eV"),
     Quantity("easiest glide", "J/m²", "gliding", "unstable_J_per_m2"),
-    Quantity("mean von Mises stress", "GPa", "stress", "von_mises_mean_GPa", choose="first"),
+    Quantity("C33", "GPa", "elastic", "C33_GPa", choose="whole", digits=1),
+    Quantity("mean von Mises stress", "GPa", "stress", "von_mises_mean_GPa", choose="whole", digits=2),
 )
 
 
 def write(root: Path, resolved: Plan, table: Sequence[Mapping[str, Any]], counts: Mapping[str, int]) -> Path:
     """Write the page (and its figure) of a campaign from its table."""
-    values = {q.name: _by_study(table, q) for q in QUANTITIES}
+    phases = {m.name: _phases(m.data) for m in resolved.members.values()}
+    values = {q.name: _by_study(table, q, phases) for q in QUANTITIES}
     shown = [q for q in QUANTITIES if values[q.name]]
     keys = list(dict.fromkeys(key for member in resolved.members.values() for key in member.changes))
     outliers = {q.name: far(values[q.name]) for q in shown}
@@ -73,16 +78,25 @@ def far(values: Mapping[str, float]) -> list[str]:
     return [name for name, value in values.items() if deviation and abs(value - middle) > OUTLIER * deviation]
 
 
-def _by_study(table: Iterable[Mapping[str, Any]], quantity: Quantity) -> dict[str, float]:
+def _by_study(
+    table: Iterable[Mapping[str, Any]], quantity: Quantity, phases: Mapping[str, set[str]]
+) -> dict[str, float]:
     found: dict[str, float] = {}
     for row in table:
         value = row.get(quantity.key)
         if row["step"] != quantity.step or not isinstance(value, float | int):
             continue
+        if quantity.choose == "whole" and str(row["of"]).split("(")[0] in phases[row["study"]]:
+            continue
         old = found.get(row["study"])
-        if old is None or (quantity.choose == "lowest" and value < old):
+        if old is None or value < old:
             found[row["study"]] = float(value)
     return found
+
+
+def _phases(data: Mapping[str, Any]) -> set[str]:
+    """Phases of a study: the names of rows that are not about its cell."""
+    return {block["phase"] for block in data["structure"]["blocks"]}
 
 
 def _lead(resolved: Plan, counts: Mapping[str, int]) -> str:

@@ -1,7 +1,8 @@
-"""A campaign from its file to its results: resolve, drive, collect."""
+"""A campaign from its file to its results: resolve, drive, collect. What plans and what collects is loaded for that."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,18 +12,28 @@ from simkit import io
 from simkit.errors import InputError
 from simkit.io.rundir import Lock
 from simkit.io.store import FAILED as FAILED_FILE
-from simkit.workflows.campaign import config, plan, planning, results
-from simkit.workflows.campaign.drive import Driver, Tally, Unit
+from simkit.workflows.campaign import plan
+from simkit.workflows.campaign.attempt import Item
+from simkit.workflows.campaign.drive import Driver, Tally
 from simkit.workflows.campaign.engine import Engine
+from simkit.workflows.campaign.order import Unit
+from simkit.workflows.campaign.remote import perform
 from simkit.workflows.campaign.stopping import FILE, Stopping, forget, listen
-from simkit.workflows.campaign.work import Item, perform
 
 DRIVER_LOCK = "runs/driver.lock"
+HERE = "simkit.workflows.campaign"
+CONFIG, PLANNING, RESULTS = f"{HERE}.config", f"{HERE}.planning", f"{HERE}.results"
 
 
-def resolve(path: Path) -> plan.Plan:
-    """The plan of a campaign or study file. Raises InputError for everything that could only fail later."""
-    return planning.plan(*config.read(path))
+def resolve(path: Path, spread: int | None = None) -> plan.Plan:
+    """The plan of a campaign or study file. Raises InputError for everything that could only fail later.
+
+    spread: instead of what the file says
+    """
+    config, members = importlib.import_module(CONFIG).read(path)
+    if spread is not None:
+        config = config.model_copy(update={"spread": spread})
+    return importlib.import_module(PLANNING).plan(config, members)
 
 
 def write(path: Path, root: Path, resolved: plan.Plan) -> None:
@@ -53,7 +64,7 @@ def drive(root: Path, engine: Callable[[], Engine], tell: Callable[[str], None] 
         started.close()
         lock.close()
     if not tally.stopped:
-        results.write(root, resolved)
+        importlib.import_module(RESULTS).write(root, resolved)
     forget()
     return tally
 

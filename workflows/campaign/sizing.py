@@ -33,9 +33,10 @@ def limit_MB(batch_GB: float | None, device: str) -> float:
 
 
 def parts(count: int, each_MB: float, most_MB: float, spread: int) -> int:
-    """In how many parts `count` equal items are cut: none above the limit, and `spread` at least where there are so
-    many items."""
-    return max(1, min(count, max(ceil(count * each_MB / most_MB), spread)))
+    """In how many parts `count` equal items are cut: none of several above the limit, and `spread` at least where there
+    are so many items."""
+    most_items = max(1, int(most_MB // each_MB))
+    return max(1, min(count, max(ceil(count / most_items), spread)))
 
 
 def batches(

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import functools
+import importlib
 import os
-import platform
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from simkit import io, potential
-from simkit.errors import InputError, Interrupted, SimkitError, Stopped
-from simkit.io.leases import holder, lease
-from simkit.workflows import committee, outputs, relax, study
+from simkit.errors import InputError, SimkitError, Stopped
+from simkit.workflows import committee, relax, study
 from simkit.workflows.campaign import facts
+from simkit.workflows.campaign.attempt import DONE, KEPT, Item, Outcome, attempt, item_of, pin_device
 from simkit.workflows.campaign.plan import PHASE, REPORT
 from simkit.workflows.campaign.saving import Saver
 from simkit.workflows.campaign.sharing import WORK
@@ -27,11 +25,6 @@ from simkit.workflows.kept import RULES, Keeper
 from simkit.workflows.ledger import Ledger
 from simkit.workflows.together import together
 
-DONE, FAILED, INTERRUPTED, DISK, AGAIN, BUSY = "done", "failed", "interrupted", "disk", "again", "busy"
-"""How a task ends: done; failed for good; to be taken up again; the disk refused; an error that may pass; another
-process is at it."""
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)
-
 COSTS = {
     "seconds": "wall_time_s",
     "model_evaluations": "model_evaluations",
@@ -39,27 +32,6 @@ COSTS = {
     "model_seconds": "model_time_s",
 }
 """Words of attempts.jsonl -> words of record.json."""
-
-Outcome = dict[str, Any]
-"""{key, state, reason}: what a driver is told of a task."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """A task as a worker gets it. study: resolved tables; folder: run directory for its report; needs: keys before.
-
-    share: stage, part and number of parts where only a share of a step is asked for; the stage is empty otherwise
-    skip: it is here for the batch it belongs to, and not attempted.
-    """
-
-    key: str
-    step: str
-    phase: str
-    study: Mapping[str, Any]
-    folder: str
-    needs: tuple[str, ...]
-    share: tuple[str, int, int] = ("", 0, 1)
-    skip: bool = False
 
 
 def perform(root: str, items: Sequence[Mapping[str, Any]], deadline_s: float = 0.0) -> list[Outcome]:
@@ -85,74 +57,9 @@ def perform(root: str, items: Sequence[Mapping[str, Any]], deadline_s: float = 0
     return done
 
 
-def item_of(given: Mapping[str, Any]) -> Item:
-    """An item that travelled as plain data."""
-    return Item(**{**given, "needs": tuple(given["needs"]), "share": tuple(given.get("share", ("", 0, 1)))})
-
-
 def _attempted(job: _Job, item: Item, company: int, model: potential.Potential | None) -> Outcome:
     compute = functools.partial(_compute, job, item, model)
     return attempt(job.store, item, compute, job.stopping, company)
-
-
-def attempt(store: io.Store, item: Item, compute: Callable[[], Any], stopping: Stopping, company: int = 1) -> Outcome:
-    """One try at one task: noted in attempts.jsonl, its result sealed, its failure named.
-
-    company: so many tasks go side by side, each of which is charged with its part of the time.
-    """
-    if store.result(item.key) is not None:
-        return {"key": item.key, "state": DONE, "reason": "was done before"}
-    if stopping.reason():
-        return {"key": item.key, "state": INTERRUPTED, "reason": stopping.reason()}
-    begun = time.time()
-    folder = store.made(item.key)
-    other = holder(folder)
-    if other is not None:
-        return {"key": item.key, "state": BUSY, "reason": f"process {other['pid']} on {other['host']} is at it"}
-    store.note(item.key, "start", **where())
-    with lease(folder):
-        state, reason, spent = _tried(store, item, compute)
-    seconds = round((time.time() - begun) / company, 3)
-    if "model_seconds" in spent:
-        spent["model_seconds"] = round(spent["model_seconds"] / company, 3)
-    store.note(item.key, state, reason=reason, seconds=seconds, step=item.step, **spent)
-    return {"key": item.key, "state": state, "reason": reason}
-
-
-def where() -> dict[str, Any]:
-    """Which process on which machine and device."""
-    known = {"host": platform.node(), "pid": os.getpid()}
-    names = {"job": "SLURM_JOB_ID", "node": "SLURMD_NODENAME", "device": "CUDA_VISIBLE_DEVICES"}
-    return known | {name: os.environ[word] for name, word in names.items() if word in os.environ}
-
-
-def _tried(store: io.Store, item: Item, compute: Callable[[], Any]) -> tuple[str, str, dict[str, Any]]:
-    try:
-        found, spent = compute()
-        store.finish(item.key, {"step": item.step, "converged": found.converged, "rows": found.rows}, found.items)
-    except Interrupted as error:
-        return INTERRUPTED, str(error), {}
-    except (InputError, Stopped) as error:
-        return FAILED, str(error), {}
-    except OSError as error:
-        return (DISK if error.errno in DISK_ERRORS else AGAIN), f"{type(error).__name__}: {error}", {}
-    except Exception as error:  # whatever a backend raises belongs to this task, not to the worker
-        return AGAIN, f"{type(error).__name__}: {error}", {}
-    return DONE, "", spent
-
-
-def pin_device() -> None:
-    """One worker, one GPU: of those that this node's job was given, the one of the worker's rank.
-
-    SLURM's own list counts, since a job may have been given devices 2 and 3. A worker that has been pinned stays so.
-    """
-    rank = os.environ.get("PARSL_WORKER_RANK")
-    given = os.environ.get("SIMKIT_NODE_DEVICES", "")
-    if rank is None or not given or "SIMKIT_PINNED" in os.environ:
-        return
-    devices = given.split(",")
-    os.environ["CUDA_VISIBLE_DEVICES"] = devices[int(rank) % len(devices)]
-    os.environ["SIMKIT_PINNED"] = "1"
 
 
 @functools.lru_cache(maxsize=4)
@@ -225,7 +132,9 @@ def _shared(job: _Job, item: Item, settings: study.Config, model: potential.Coun
     What stands in its way is for the step to say, with the whole picture; a share is done when it has done its best.
     """
     saver = Saver(job.store, item.key, job.stopping)
-    read, keeper = Keeper(job.store, settings, model.card), Keeper(job.store, settings, model.card, own=item.key)
+    read = Keeper(job.store, settings, model.card)
+    note = functools.partial(_noted, job.store, item.key)
+    keeper = Keeper(job.store, settings, model.card, own=item.key, told=note)
     hooks = Hooks(keeper.keep, saver.watch, Share(*item.share))
     trouble = ""
     try:
@@ -238,6 +147,11 @@ def _shared(job: _Job, item: Item, settings: study.Config, model: potential.Coun
         trouble = str(error)
     row = {"items": len(keeper.items), **({"trouble": trouble} if trouble else {})}
     return facts.Facts(True, {f"share {item.share[1] + 1} of {item.share[2]}": row}, frozenset(keeper.items))
+
+
+def _noted(store: io.Store, key: str, path: Path) -> None:
+    """A share that kills its worker each time, but gets further, is no poison."""
+    store.note(key, KEPT, item=str(path.relative_to(store.root)))
 
 
 def _plainly(name: str, compute: Callable[[], Any]) -> Any:
@@ -301,4 +215,4 @@ def _add_costs(run: io.RunDirectory, spent: Mapping[str, Mapping[str, Any]]) -> 
     for step in record["steps"]:
         step.update(spent.get(step["name"], {}))
     run.write_json("record.json", record)
-    outputs.page(run)
+    importlib.import_module(study.OUTPUTS).page(run)

@@ -13,6 +13,7 @@ from simkit.potential.base import Evaluation, Potential, Spread
 from simkit.solve.outcome import Outcome
 from simkit.structure import Structure
 from simkit.workflows.common import Content, Hooks
+from simkit.workflows.hops.hessians import Hosts
 from simkit.workflows.hops.keeping import Place, batched
 from simkit.workflows.hops.record import SPONTANEOUS, TYPES, Chosen, SiteEnergy
 from simkit.workflows.hops.settings import Hopping
@@ -82,24 +83,38 @@ def _is_vacancy(state: build.State) -> bool:
 
 
 def relaxed_states(
-    config: Hopping, potential: Potential, states: Mapping[Key, Structure], hooks: Hooks, name: str
+    config: Hopping,
+    potential: Potential,
+    states: Mapping[Key, Structure],
+    hooks: Hooks,
+    name: str,
+    hosts: Hosts | None = None,
 ) -> dict[Key, Outcome]:
-    """All states relaxed at fixed cell in one batch; finished ones leave it and are kept at once."""
-    settings = solve.RelaxSettings(max_steps=config.max_steps)
+    """All states relaxed at fixed cell in one batch; finished ones leave it and are kept at once.
+
+    hosts: the preconditioners of the cells; None: springs between neighbours.
+    """
+    settings = solve.RelaxSettings(max_steps=config.max_steps, optimiser=config.optimiser)
 
     def prepare(keys: list[Key]) -> solve.Descent:
         cells = [states[key] for key in keys]
-        return solve.prepare_relaxation(cells, potential, "fixed", config.end_fmax_eV_per_A, settings)
+        asked = settings
+        if hosts is not None:
+            asked = replace(settings, model=tuple(hosts.models().states[label] for label, _ in keys))
+        return solve.prepare_relaxation(cells, potential, "fixed", config.end_fmax_eV_per_A, asked)
 
-    places = {key: Place(f"{name}-{k:04d}", _content(config, states[key])) for k, key in enumerate(states)}
+    kinds = {label: "auto" for label, _ in states} if hosts is None else hosts.kinds
+    places = {
+        key: Place(f"{name}-{k:04d}", _content(config, state, kinds[key[0]]))
+        for k, (key, state) in enumerate(states.items())
+    }
     return batched(hooks, places, TYPES, prepare, solve.outcomes, STATES)
 
 
-def _content(config: Hopping, state: Structure) -> Content:
+def _content(config: Hopping, state: Structure, model: str) -> Content:
     """What fixes a relaxed state: where it starts, and how it is relaxed."""
-    return Content(
-        {"step": "state", "start": state, "fmax": config.end_fmax_eV_per_A, "max_steps": config.max_steps}, "state"
-    )
+    how = {"fmax": config.end_fmax_eV_per_A, "max_steps": config.max_steps, "optimiser": config.optimiser}
+    return Content({"step": "state", "start": state, "model": model, **how}, "state")
 
 
 def ready(

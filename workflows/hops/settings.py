@@ -54,7 +54,11 @@ class Hopping(Section):
     fmax_eV_per_A         on the climbing image
     barrier_change_eV     over the last steps
     end_fmax_eV_per_A     of the relaxed ends
+    barrier_error_eV      by which a barrier may still lie too high, as far as the forces of all atoms tell
     max_steps             of the ends, and of the bands
+    optimiser             of the ends, and of the bands: "lbfgs", "ode12r", "fire2", "abcfire"; "fire" is "fire2"
+    preconditioner        of lbfgs and ode12r: "host", the Hessian of the cell the ions hop in, once for all; "exp",
+                          springs between neighbours; "none"; "auto": host where it saves more than it costs
     network     whether hops that are "distinct" or "all" (with no `number`) are joined into a network
     kinetics    how diffusion over it is found
     """
@@ -79,7 +83,10 @@ class Hopping(Section):
     fmax_eV_per_A: float = Field(default=0.05, gt=0)
     barrier_change_eV: float = Field(default=0.005, gt=0)
     end_fmax_eV_per_A: float = Field(default=0.03, gt=0)
+    barrier_error_eV: float = Field(default=0.002, gt=0)
     max_steps: int = Field(default=200, gt=0)
+    optimiser: Literal["lbfgs", "ode12r", "fire2", "abcfire", "fire"] = "lbfgs"
+    preconditioner: Literal["auto", "host", "exp", "none"] = "auto"
     network: bool = True
     kinetics: Kinetics = Kinetics()
 

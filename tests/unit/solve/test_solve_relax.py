@@ -95,7 +95,7 @@ def test_coordinate_forces_are_the_derivative_of_the_energy(cell):
     s = sheared()
     s = Structure(s.numbers[:4], s.positions[:4], s.cell / 2 * 1.02)
     held = np.array([0, 0, 1, -1])
-    crystal = Crystals(MORSE, (s,), (Freedom(cell, np.ones((4, 3), bool), held),), Criterion(1, 1), None)
+    crystal = Crystals(MORSE, (s,), (Freedom(cell, np.ones((4, 3), bool), held),), Criterion(1, 1), (None,))
     on = np.ones(1, bool)
     rng = np.random.default_rng(0)
     x = crystal.start()

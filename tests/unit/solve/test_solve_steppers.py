@@ -1,15 +1,22 @@
-"""FIRE and L-BFGS on problems whose minimum is known, and against scipy."""
+"""FIRE, ODE12r and L-BFGS on problems whose minimum is known, against scipy and against ASE."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.optimize.fire2 import FIRE2
 from scipy.optimize import minimize, rosen, rosen_der
 
 from simkit.solve.fire import Fire
 from simkit.solve.groups import Groups
 from simkit.solve.lbfgs import Lbfgs
-from simkit.solve.stepper import Push
+from simkit.solve.ode import Ode12r
+from simkit.solve.optimisers import STEPPERS
+from simkit.solve.stepper import UNIT_STIFFNESS_EV_PER_A2, Push
+
+EVERY = {name: make(0.2) for name, make in STEPPERS.items()}
 
 
 def descend(stepper, x, gradient, groups, steps, **more):
@@ -30,7 +37,7 @@ def descend(stepper, x, gradient, groups, steps, **more):
     return x, calls
 
 
-@pytest.mark.parametrize("stepper", [Lbfgs(), Fire()], ids=["lbfgs", "fire"])
+@pytest.mark.parametrize("stepper", EVERY.values(), ids=EVERY)
 def test_quadratic_forms_reach_their_minimum(stepper):
     rng = np.random.default_rng(3)
     basis = np.linalg.qr(rng.normal(size=(12, 12)))[0]
@@ -74,7 +81,7 @@ def test_the_exact_inverse_hessian_as_metric_makes_lbfgs_newton():
     assert calls[0] == 2
 
 
-@pytest.mark.parametrize("stepper", [Lbfgs(), Fire(dt=0.02, dt_max=0.05)], ids=["lbfgs", "fire"])
+@pytest.mark.parametrize("stepper", [Lbfgs(), Ode12r(), Fire(dt=0.02, dt_max=0.05)], ids=["lbfgs", "ode12r", "fire"])
 def test_rosenbrock_valley_ends_where_scipy_ends(stepper):
     start = np.array([-1.2, 1.0, 0.4, 0.3])
     theirs = minimize(rosen, start, jac=rosen_der, method="BFGS", options={"gtol": 1e-7})
@@ -84,7 +91,7 @@ def test_rosenbrock_valley_ends_where_scipy_ends(stepper):
     assert calls[0] < (150 if isinstance(stepper, Lbfgs) else 20000)
 
 
-@pytest.mark.parametrize("stepper", [Lbfgs(), Fire()], ids=["lbfgs", "fire"])
+@pytest.mark.parametrize("stepper", EVERY.values(), ids=EVERY)
 def test_groups_do_not_feel_one_another(stepper):
     rng = np.random.default_rng(6)
     sizes = [3, 5, 4]
@@ -106,7 +113,9 @@ def test_groups_do_not_feel_one_another(stepper):
     np.testing.assert_allclose(back, np.concatenate([a[0] for a in alone]), atol=1e-12)
 
 
-@pytest.mark.parametrize("stepper", [Lbfgs(max_step=0.05), Fire(max_step=0.05)], ids=["lbfgs", "fire"])
+@pytest.mark.parametrize(
+    "stepper", [Lbfgs(max_step=0.05), Ode12r(max_step=0.05), Fire(max_step=0.05)], ids=["lbfgs", "ode12r", "fire"]
+)
 def test_no_step_is_longer_than_the_cap_and_still_groups_do_not_move(stepper):
     groups = Groups(np.array([0, 0, 1]), 2)
     memory = stepper.init(groups)
@@ -156,3 +165,88 @@ def test_lbfgs_leaves_a_concave_start():
 def test_largest_marks_a_nan_as_infinite():
     groups = Groups(np.array([0, 0, 1]), 2)
     np.testing.assert_array_equal(groups.largest(np.array([1.0, np.nan, -2.0])), [np.inf, 2.0])
+
+
+@pytest.mark.parametrize("unbiased", [False, True], ids=["fire2", "abcfire"])
+def test_fire_takes_the_steps_of_ase_until_it_turns(unbiased):
+    """The same velocities, time steps and steering as ASE's FIRE2, which asks for forces once more where it turns."""
+    stiff, start = np.array([0.002, 0.005, 0.01]), np.array([[0.3, -0.2, 0.1]])
+    atoms = Atoms("H", positions=start)
+    atoms.calc = Bowl(stiff)
+    theirs = []
+    # caps far beyond any step taken here: ASE cuts steps by another rule
+    run = FIRE2(atoms, logfile=None, use_abc=unbiased, maxstep=50.0)
+    run.attach(lambda: theirs.append(atoms.positions[0].copy()))
+    run.run(fmax=1e-12, steps=40)
+    stepper, groups = Fire(max_step=50.0, unbiased=unbiased), Groups(np.zeros(3, int), 1)
+    memory, x, ours = stepper.init(groups), start[0], [start[0]]
+    for _ in range(40):
+        memory, x = stepper.step(memory, groups, Push(x, -stiff * x, np.ones(1, bool), np.zeros(1, bool)))
+        ours.append(x)
+    assert memory["dt"][0] > 0.4 and memory["downhill"][0] == 39, "the time step has grown, nothing has turned"
+    np.testing.assert_allclose(ours, theirs, atol=1e-12)  # the same sums in another order
+
+
+def test_fire_turns_by_half_a_step_back_and_starts_from_rest():
+    """x - dt v / 2 + dt^2 f with the time step halved; the velocity is dt f: steering keeps what is along the force."""
+    stepper, groups = Fire(), Groups(np.zeros(1, int), 1)
+    memory = stepper.init(groups) | {"velocity": np.array([0.4]), "downhill": np.array([7])}
+    memory, x = stepper.step(memory, groups, Push(np.ones(1), np.array([-2.0]), np.ones(1, bool), np.zeros(1, bool)))
+    assert memory["dt"][0] == 0.05 and memory["downhill"][0] == 0
+    assert memory["velocity"][0] == pytest.approx(0.05 * -2.0)
+    assert x[0] == pytest.approx(1.0 - 0.5 * 0.05 * 0.4 + 0.05**2 * -2.0)
+
+
+class Bowl(Calculator):
+    """Each coordinate of one atom on a spring of its own."""
+
+    implemented_properties = ("energy", "forces")
+
+    def __init__(self, stiff):
+        super().__init__()
+        self.stiff = stiff
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        x = atoms.positions
+        self.results = {"energy": 0.5 * float((self.stiff * x**2).sum()), "forces": -self.stiff * x}
+
+
+def test_ode12r_finds_the_minimum_of_one_spring_in_three_gradients():
+    """The length that leaves no force along the line is 1 / k after one step; x falls to zero with the next."""
+    stiff = 0.9 * UNIT_STIFFNESS_EV_PER_A2
+    x, calls = descend(Ode12r(), np.array([0.01]), lambda x: stiff * x, Groups(np.zeros(1, int), 1), 50)
+    assert calls[0] == 3 and abs(x[0]) < 1e-12
+
+
+def test_ode12r_with_the_exact_hessian_is_newton():
+    rng = np.random.default_rng(5)
+    basis = np.linalg.qr(rng.normal(size=(10, 10)))[0]
+    matrix = basis @ np.diag(np.geomspace(1, 1000, 10)) @ basis.T
+    centre = 0.1 * rng.normal(size=10)
+    inverse = UNIT_STIFFNESS_EV_PER_A2 * np.linalg.inv(matrix)
+    stepper = Ode12r(first=1.0, max_step=10.0)
+    _, calls = descend(
+        stepper, np.zeros(10), lambda x: matrix @ (x - centre), Groups(np.zeros(10, int), 1), 50, metric=inverse.dot
+    )
+    assert calls[0] == 2
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "ode12r"])
+def test_a_model_hessian_whose_steps_are_rejected_twice_is_left(name):
+    """A wall behind every step of the second group: it leaves the model after two rejections, alone, and arrives."""
+    groups, on, none = Groups(np.repeat([0, 1], 3), 2), np.ones(2, bool), np.zeros(2, bool)
+    stiff, wrong = np.tile([20.0, 40.0, 60.0], 2), np.tile([0.1, 3.0, 1.0], 2)
+    stepper = STEPPERS[name](0.5)
+    memory, x = stepper.init(groups), np.full(6, 0.2)
+    for k in range(3):
+        force = -stiff * x
+        if k:
+            force[3:] = 10.0 * stiff[3:]
+        memory, x = stepper.step(memory, groups, Push(x, force, on, none, lambda v: wrong * v))
+        np.testing.assert_array_equal(memory["plain"], [False, k == 2])
+    way = (x - memory["x"])[3:]
+    np.testing.assert_allclose(way / way[0], [1.0, 2.0, 3.0], rtol=1e-12)  # along the force itself
+    for _ in range(20):
+        memory, x = stepper.step(memory, groups, Push(x, -stiff * x, on, none, lambda v: wrong * v))
+    assert np.abs(x).max() < 1e-5

@@ -1,0 +1,81 @@
+"""What pushes the images of a band, when it climbs, and how far it is from its criterion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simkit.arrays import Floats
+from simkit.solve.tangents import band_forces, tangents
+
+SOFT_EV_PER_A2 = 0.25
+"""Stiffness of the softest motions that count: a force f left on them stands for an energy f^2 / 2k. Bands of Na hops
+in layered oxides whose forces are below 0.02 eV/A on every atom can lie 5 meV too high by it."""
+
+
+@dataclass(frozen=True)
+class BandRules:
+    """When a band counts as converged, and how it climbs.
+
+    fmax         eV/A, largest norm on an atom of the climbing image (without climbing: of every image)
+    others       eV/A, the same for the other images of a climbing band
+    error        eV, by which the highest image may still lie too high as far as its forces tell: |f|^2 / 2k summed over
+                 all its atoms, k = `SOFT_EV_PER_A2`
+    spring       eV/A^2
+    climb        whether the highest image climbs
+    climb_below  eV/A, the band's largest projected force below which the climb begins
+    """
+
+    fmax: float
+    others: float
+    error: float
+    spring: float
+    climb: bool
+    climb_below: float
+
+
+@dataclass(frozen=True, eq=False)
+class Felt:
+    """What a band feels: push (k, n, 3) on its images, highest energy (eV), residual, its climbing image or -1."""
+
+    push: Floats
+    peak: float
+    residual: float
+    mode: int
+
+
+def felt(rules: BandRules, band: tuple[Floats, Floats, Floats], mode: int, mirrored: bool = False) -> Felt:
+    """What a band of positions (k + 2, n, 3), energies (k + 2,) and forces, ends included, feels.
+
+    mode is the image that climbed before, or -1; of a mirrored band the image opposite climbs with it.
+    """
+    positions, energies, forces = band
+    peak, images = float(energies.max()), len(positions) - 2
+    t = tangents(positions, energies)[1:-1]
+    top = int(np.argmax(energies)) - 1
+    inside = 0 <= top < images and bool(np.isfinite(energies).all())
+    push, true = band_forces(positions, t, forces[1:-1], rules.spring)
+    norms = np.linalg.norm(true, axis=2).max(axis=1)
+    if not (rules.climb and inside and (mode >= 0 or norms.max() < rules.climb_below)):
+        residual = max(norms.max() / rules.fmax, _excess(true, rules))
+        return Felt(push, peak, float(residual), -1)
+    climbing = climbing_images(top, images, mirrored)
+    push, true = band_forces(positions, t, forces[1:-1], rules.spring, climbing)
+    norms = np.linalg.norm(true, axis=2).max(axis=1)
+    others = np.delete(norms, climbing).max(initial=0.0)
+    residual = max(norms[top] / rules.fmax, others / rules.others, _excess(true[top : top + 1], rules))
+    return Felt(push, peak, float(residual), top)
+
+
+def climbing_images(top: int, images: int, mirrored: bool) -> tuple[int, ...]:
+    """The images that climb: the highest, and where the band is mirrored the one opposite; none for top = -1."""
+    if top < 0:
+        return ()
+    return tuple(sorted({top, images - 1 - top})) if mirrored else (top,)
+
+
+def _excess(true: Floats, rules: BandRules) -> float:
+    """Square root of the energy that the forces stand for over what is allowed, so that it falls as forces do."""
+    energy = (true**2).sum(axis=(1, 2)).max() / (2.0 * SOFT_EV_PER_A2)
+    return float(np.sqrt(energy / rules.error))

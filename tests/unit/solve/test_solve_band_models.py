@@ -1,0 +1,116 @@
+"""Bands with every optimiser and model Hessian: one barrier, fewer evaluations, and the algebra of the model."""
+
+import numpy as np
+import pytest
+from solve_toys import Morse, Well, fcc
+
+from simkit import solve
+from simkit.errors import InputError
+from simkit.solve.band_model import BandModel
+from simkit.solve.band_rules import SOFT_EV_PER_A2, BandRules, felt
+from simkit.solve.idpp import shortest_way
+from simkit.solve.optimisers import STEPPERS
+from simkit.solve.stepper import UNIT_STIFFNESS_EV_PER_A2
+
+TIGHT = solve.NebSettings(
+    optimiser="fire2", fmax_eV_per_A=1e-3, others_eV_per_A=5e-3, barrier_error_eV=1e-5, barrier_change_eV=1e-6
+)
+MORSE = Morse()
+
+
+@pytest.fixture(scope="module")
+def crystal():
+    return solve.relax([fcc(2)], MORSE, cell="free", fmax_eV_per_A=1e-4)[0].structure
+
+
+@pytest.fixture(scope="module")
+def host(crystal):
+    return solve.host_hessian(crystal, MORSE)
+
+
+@pytest.fixture(scope="module")
+def hop(crystal):
+    """Relaxed ends of a hop beside a second vacancy: no symmetry left, 30 atoms."""
+    near = np.linalg.norm(shortest_way(crystal, crystal.moved_to(crystal.positions[[0] * 32])), axis=1).argsort()
+    away = np.linalg.norm(shortest_way(crystal, crystal.moved_to(crystal.positions[[near[1]] * 32])), axis=1)
+    second = next(int(k) for k in near[2:] if away[k] > 3.5)
+    keep = np.setdiff1d(np.arange(32), [0, second])
+    x = crystal.positions.copy()
+    x[near[1]] = crystal.positions[0] + np.round((x[near[1]] - x[0]) @ np.linalg.inv(crystal.cell)) @ crystal.cell
+    ends = [crystal.take(keep), crystal.moved_to(x).take(keep)]
+    return tuple(out.structure for out in solve.relax(ends, MORSE, fmax_eV_per_A=0.005))
+
+
+@pytest.fixture(scope="module")
+def reference(hop):
+    path = solve.find_path(*hop, MORSE, settings=TIGHT)
+    assert path.converged
+    return path.barrier_eV
+
+
+CASES = [(name, None) for name in STEPPERS] + [
+    (name, model) for name in ("lbfgs", "ode12r") for model in ("exp", "host")
+]
+
+
+@pytest.mark.parametrize(("optimiser", "model"), CASES)
+def test_a_converged_barrier_is_right_to_two_millielectronvolts(hop, reference, host, optimiser, model):
+    """With the default criteria, whatever went downhill."""
+    made = {None: None, "exp": solve.Springs(), "host": solve.HostModel(host)}[model]
+    path = solve.find_path(*hop, MORSE, settings=solve.NebSettings(optimiser=optimiser, model=made))
+    assert path.converged
+    assert path.barrier_eV == pytest.approx(reference, abs=0.002)
+    if model == "host":
+        assert path.steps <= 10
+
+
+def test_force_alone_would_stop_too_early():
+    """The criterion holds the energy that the forces of all atoms stand for: |f|^2 / 2k."""
+    n = 50
+    positions = np.zeros((3, n, 3))
+    positions[1:, 0, 0] = 1.0, 2.0
+    forces = np.zeros((3, n, 3))
+    forces[1, :, 1] = 0.02
+    rules = BandRules(0.05, 0.15, 0.002, 5.0, True, 0.5)
+    told = felt(rules, (positions, np.array([0.0, 1.0, 0.0]), forces), -1)
+    energy = n * 0.02**2 / (2 * SOFT_EV_PER_A2)
+    assert told.mode == 0 and 0.02 / 0.05 < 1
+    assert told.residual == pytest.approx(np.sqrt(energy / 0.002))
+
+
+def test_the_model_is_the_inverse_of_stiffness_across_and_springs_along():
+    """Applied to H d across the tangents plus the chain's force along them, it gives d back."""
+    rng = np.random.default_rng(1)
+    k, n, spring = 5, 4, 5.0
+    root = rng.normal(size=(3 * n, 3 * n))
+    matrix = root @ root.T + np.eye(3 * n)
+    t = rng.normal(size=(k, n, 3))
+    t /= np.linalg.norm(t, axis=(1, 2), keepdims=True)
+    climbing = np.arange(k) == 2
+    made = BandModel(lambda rows: rows @ np.linalg.inv(matrix) * UNIT_STIFFNESS_EV_PER_A2)
+    d = rng.normal(size=(k, n, 3))
+    flat, ways = d.reshape(k, -1), t.reshape(k, -1)
+    s = np.einsum("kd,kd->k", flat, ways)
+    across = flat - s[:, None] * ways
+    pushed = across @ matrix
+    pushed -= np.einsum("kd,kd->k", pushed, ways)[:, None] * ways
+    chain = spring * (2 * np.eye(k) - np.eye(k, k=1) - np.eye(k, k=-1))
+    chain[2], chain[:, 2] = 0.0, 0.0
+    chain[2, 2] = 1.0 / (ways[2] @ np.linalg.inv(matrix) @ ways[2])
+    pushed += (chain @ s)[:, None] * ways
+    back = made.applied(pushed.reshape(k, n, 3), t, spring, climbing) / UNIT_STIFFNESS_EV_PER_A2
+    np.testing.assert_allclose(back, d, atol=1e-10)
+
+
+def test_bands_of_a_batch_have_models_of_their_own(hop, host):
+    settings = solve.NebSettings(model=solve.HostModel(host))
+    both = solve.find_paths([hop, hop[::-1]], MORSE, settings=settings)
+    alone = solve.find_path(*hop, MORSE, settings=settings)
+    np.testing.assert_allclose(both[0].energies_eV, alone.energies_eV, atol=1e-9)
+    assert both[1].barrier_eV == pytest.approx(alone.reverse_barrier_eV, abs=1e-3)
+
+
+def test_a_band_that_is_not_of_the_host_is_refused_at_once(host):
+    well = Well()
+    with pytest.raises(InputError, match="host"):
+        solve.find_path(well.place(-1), well.place(1), well, settings=solve.NebSettings(model=solve.HostModel(host)))
