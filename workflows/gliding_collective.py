@@ -18,8 +18,10 @@ from simkit.structure import Structure
 from simkit.workflows.common import QUIET, Hooks
 from simkit.workflows.gliding import layered, with_nudged_ions
 
-SHARES = (0.0, 0.5, 1.0, -1.0)
-"""Where the ions of a gallery start between the slab below (0) and the one above (1); -1: the other way."""
+SHARES = (0.0, 0.5, 1.0)
+"""Where the ions of a gallery start between the slab below (0) and the one above (1)."""
+ACROSS = -1.0
+"""The same in a gallery of octahedra that stays one: the other way, to its next octahedra."""
 
 
 class Config(Section):
@@ -103,6 +105,7 @@ class _Task:
     target: str
     start: Structure
     moves: build.Moves
+    end: build.Stack
 
     @property
     def key(self) -> str:
@@ -140,13 +143,27 @@ def _task(label: str, structure: Structure, target: str) -> _Task:
         start = build.label(taller.with_layers(np.full(len(taller), -1)))
     stack = build.classify(start).stack
     end = build.Stack.from_gaps(list(pattern) * (len(stack) // len(pattern)))
-    return _Task(label, target, start, build.minimal_moves(stack, end))
+    return _Task(label, target, start, build.minimal_moves(stack, end), end)
 
 
-def glided(structure: Structure, moves: build.Moves, ions: float) -> Structure:
+def ion_starts(before: build.Stack, after: build.Stack, moves: build.Moves) -> list[np.ndarray]:
+    """(galleries,) shares of the ions of every gallery, one array for each start.
+
+    All galleries alike, and with those of octahedra that stay octahedra going the other way.
+    """
+    now, then = before.gaps(), after.gaps()
+    count = len(now)
+    across = np.array([
+        now[k].startswith("O") and then[(moves.first + k) % count].startswith("O") for k in range(count)
+    ])  # fmt: skip
+    starts = [np.full(count, share) for share in SHARES]
+    return starts + ([np.where(across, ACROSS, one) for one in starts] if across.any() else [])
+
+
+def glided(structure: Structure, moves: build.Moves, ions: float | np.ndarray) -> Structure:
     """The structure with its slabs glided at once and the third vector sheared, positions unwrapped.
 
-    ions  where the ions of a gallery go between the slab below (0) and the one above (1)
+    ions  where the ions of a gallery go between the slab below (0) and the one above (1), of all or of each
     """
     found = build.classify(structure)
     letters = build.letter_vectors(found)
@@ -159,7 +176,8 @@ def glided(structure: Structure, moves: build.Moves, ions: float) -> Structure:
     moved[count] = moved[0] + shear
     inside = found.slab_of >= 0
     gallery = np.where(inside, 0, found.gallery_of)
-    between = moved[gallery] + ions * (moved[gallery + 1] - moved[gallery])
+    shares = np.broadcast_to(np.asarray(ions, dtype=np.float64), count)[gallery]
+    between = moved[gallery] + shares[:, None] * (moved[gallery + 1] - moved[gallery])
     shift = np.where(inside[:, None], moved[np.where(inside, found.slab_of, 0)], between)
     shift = shift - found.layering.images[:, None] * shear
     cell = structure.cell.copy()
@@ -176,13 +194,17 @@ def _ends(config: Config, potential: Potential, tasks: list[_Task], hooks: Hooks
     cells = {}
     for task in tasks:
         nudged = with_nudged_ions(task.start, task.start.layers < 0, config.seed)
-        cells |= {(task.key, w): glided(nudged, task.moves, w) for w in SHARES}
+        starts = ion_starts(build.classify(task.start).stack, task.end, task.moves)
+        cells |= {(task.key, k): glided(nudged, task.moves, ions) for k, ions in enumerate(starts)}
     settings = solve.RelaxSettings(max_steps=config.end_max_steps)
     watch = hooks.watch(f"collective: {len(cells)} ends, slabs held")
     held_settings = solve.SlideSettings(config.end_fmax_eV_per_A, settings, watch)
     settled = solve.settle(list(cells.values()), ["held"] * len(cells), potential, held_settings)
     held = dict(zip(cells, settled, strict=True))
-    best = [min((held[task.key, w] for w in SHARES), key=lambda o: (o.failed, o.evaluation.energy)) for task in tasks]
+    best = [
+        min((o for (key, _), o in held.items() if key == task.key), key=lambda o: (o.failed, o.evaluation.energy))
+        for task in tasks
+    ]
     both = [*(task.start for task in tasks), *(o.structure for o in best)]
     watch = hooks.watch(f"collective: {len(both)} cells, free")
     outcomes = solve.relax(both, potential, "free", config.end_fmax_eV_per_A, settings, watch)

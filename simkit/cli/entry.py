@@ -18,7 +18,7 @@ def main() -> None:
     """Entry point of the command."""
     quick = status_of(sys.argv[1:]) or drive_of(sys.argv[1:])
     if quick is None:
-        importlib.import_module("simkit.cli.main").main()
+        importlib.import_module("simkit.cli.commands").main()
         return
     sys.exit(guarded(quick))
 

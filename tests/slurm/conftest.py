@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflows"))
 from campaigns import events, fingerprint, written
 from typer.testing import CliRunner
 
-from simkit.cli.main import app
+from simkit.cli.commands import app
 from simkit.workflows.campaign import run, work
 
 SIMKIT = Path(sys.executable).parent / "simkit"

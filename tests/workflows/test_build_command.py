@@ -11,6 +11,7 @@ from ase.build import bulk as ase_bulk
 from ase.io import read as ase_read
 
 from simkit import build, cli, io
+from simkit.cli import commands
 from simkit.errors import Interrupted
 from simkit.workflows import building, keys, settling
 from simkit.workflows.regions import BlockConfig
@@ -300,7 +301,7 @@ def test_a_refused_name_of_a_recipe_does_not_list_them_all(monkeypatch, capsys):
 def test_only_a_stopped_study_is_told_to_resume(command, resumes, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["simkit", command])
     with pytest.raises(Interrupted) as stopped:
-        cli.main.__globals__["_interrupt"](2, None)
+        commands._interrupt(2, None)
     assert ("--resume" in str(stopped.value)) == resumes
 
 

@@ -9,7 +9,7 @@ from campaigns import events, fingerprint, written
 from typer.testing import CliRunner
 
 from simkit import io
-from simkit.cli.main import app
+from simkit.cli.commands import app
 from simkit.errors import InputError
 from simkit.io.rundir import Lock
 from simkit.workflows.campaign import plan, run, status

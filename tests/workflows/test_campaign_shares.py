@@ -7,7 +7,7 @@ from campaigns import STUDY, events, fingerprint, written
 from typer.testing import CliRunner
 
 from simkit import io
-from simkit.cli.main import app
+from simkit.cli.commands import app
 from simkit.workflows.campaign import plan, run, saving, status
 from simkit.workflows.campaign.engine import Inline
 

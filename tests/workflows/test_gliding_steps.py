@@ -219,6 +219,23 @@ def test_transformations_close_a_triangle():
     assert from_o3["P3"].barrier_meV_per_fu >= from_o3["P3"].energy_meV_per_fu
 
 
+def test_ions_of_unlike_galleries_start_on_their_next_sites_together():
+    """Of O3|P3 to O1 the ions of one gallery go the other way, those of the other with a slab: one start has both."""
+    start = build.bulk(block("OP2", 2)).structure
+    before, after = build.classify(start).stack, build.Stack.from_gaps(["O1", "O1"])
+    moves = build.minimal_moves(before, after)
+    closest = []
+    for shares in gliding_collective.ion_starts(before, after, moves):
+        found = io.to_ase(gliding_collective.glided(start, moves, shares))
+        ions, oxygen = ([a.index for a in found if a.symbol == s] for s in ("Na", "O"))
+        assert build.classify(io.from_ase(found)).stack.gaps() == ["O1", "O1"]
+        closest.append(min(found.get_distances(i, oxygen, mic=True).min() for i in ions))
+    octahedral = io.to_ase(start).get_all_distances(mic=True)[start.numbers == 11][:, start.numbers == 8].min()
+    assert len(closest) == 6
+    assert max(closest) > octahedral - 0.01
+    assert max(closest[:3]) < octahedral - 0.1
+
+
 def test_p2_reaches_op4_in_a_cell_twice_as_tall():
     p2 = build.bulk(block("P2", 2)).structure
     config = gliding_collective.Config(targets=["OP4"], images=3)

@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from simkit import io, potential
-from simkit.cli.main import app
+from simkit.cli.commands import app
 from simkit.errors import InputError
 from simkit.structure import Structure
 from simkit.workflows import md

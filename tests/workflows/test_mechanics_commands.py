@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.build import bulk as ase_bulk
 from ase.calculators.emt import EMT
 from ase.io import read as ase_read
 from ionic import ionic
@@ -122,6 +123,31 @@ def test_two_questions_at_once_and_bad_indices(simkit, p2, tmp_path):
     code, _, err = simkit("glide", p2, "--set", "galleries=[9]", "--out", tmp_path / "out")
     assert code == 2 and "galleries 0 to 1" in err
     assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("glide", "--slabs", "--set", "slabs=[9]"), "slabs 0 to 1"),
+        (("glide", "--surface", "--set", "galleries=[9]"), "galleries 0 to 1"),
+        (("glide", "--to", "O3"), "no gliding turns"),
+        (("stress", "--reference", "nobody"), "nobody"),
+        (("stress", "--set", "width_A=-1"), "width_A"),
+    ],
+)
+def test_what_a_cell_does_not_have_is_one_line(simkit, p2, tmp_path, words, told):
+    code, _, err = simkit(words[0], p2, *words[1:], "--out", tmp_path / "out")
+    assert code == 2 and told in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_layers_is_one_line(simkit, tmp_path):
+    path = tmp_path / "rock-salt.cif"
+    ase_bulk("CoO", "rocksalt", a=4.26, cubic=True).write(path)
+    code, _, err = simkit("glide", path, "--out", tmp_path / "out")
+    assert code == 2 and "not layered" in err
     assert not (tmp_path / "out").exists()
 
 

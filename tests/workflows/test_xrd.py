@@ -8,7 +8,7 @@ from ionic import ionic
 from typer.testing import CliRunner
 
 from simkit import build, io
-from simkit.cli.main import app
+from simkit.cli.commands import app
 from simkit.errors import InputError
 from simkit.workflows import xrd
 
