@@ -95,14 +95,16 @@ class Killed(Exception):
     """The run was stopped from outside."""
 
 
-def hooks_in(folder, killed_at=None):
-    """Hooks that keep all in a run directory; the run ends so many steps into its bands."""
+def hooks_in(folder, killed_at=None, seen=None):
+    """Hooks that keep all in a run directory; the run ends so many steps into its bands. seen: steps of bands."""
     directory = io.RunDirectory(folder, "key")
 
     def watch(label):
         def observer(step, summary):
-            if label.startswith("bands") and step == killed_at:
-                raise Killed
+            if label.startswith("bands"):
+                seen.append(step)
+                if step == killed_at:
+                    raise Killed
 
         return observer
 
@@ -117,10 +119,11 @@ def test_an_unfinished_band_goes_on_where_it_was(o3, tmp_path, monkeypatch):
     last = max(hop.path.steps for hop in whole)
     assert min(hop.path.steps for hop in whole) < last
     with pytest.raises(Killed):
-        migration.run(settings, ionic(), {"O3": o3}, hooks_in(tmp_path, last - 1))
+        migration.run(settings, ionic(), {"O3": o3}, hooks_in(tmp_path, last - 1, []))
     assert 0 < len(list((tmp_path / "steps").glob("*-hop-*.npz"))) < len(whole)
     resumed = potential.Counted(ionic())
-    again = migration.run(settings, resumed, {"O3": o3}, hooks_in(tmp_path)).hops
+    again = migration.run(settings, resumed, {"O3": o3}, hooks_in(tmp_path, None, seen := [])).hops
+    assert seen == [last - 1, last]  # a step is told before it is saved
     assert not list((tmp_path / "steps" / "under-way").iterdir())
     for ours, theirs in zip(again, whole, strict=True):
         assert (ours.path.steps, ours.path.evaluations) == (theirs.path.steps, theirs.path.evaluations)
