@@ -10,7 +10,7 @@ from ionic import ionic
 
 from simkit import build, measure, potential, solve
 from simkit.errors import InputError
-from simkit.workflows import migration, relax
+from simkit.workflows import migration, numbers, relax
 from simkit.workflows.common import Hooks
 from simkit.workflows.hops.choice import choose
 from simkit.workflows.hops.ends import ready, relaxed_states, states_of
@@ -181,6 +181,18 @@ def test_a_killed_run_is_taken_up_hop_by_hop(o3):
     kept = again.hops[:2]
     done = sum(h.path.evaluations for h in kept) + sum(e.evaluations for h in again.hops for e in h.ends)
     assert counted.cost.evaluations <= first.cost.evaluations - done
+
+
+def test_every_hop_carries_the_spread_of_a_committee(o3):
+    """Members whose energies differ by a factor: the spread of a force is that factor's spread times the force."""
+    members = potential.Committee([ionic("weak", 0.5), ionic("strong", 1.5)])
+    (hop,) = migration.run(config(number=1, images=1), members, {"O3": o3}).hops
+    forces = [e.forces for e in ionic().evaluate(hop.path.images)]
+    largest = max(float(np.linalg.norm(f, axis=1).max()) for f in forces)
+    expected = np.std([0.5, 1.5]) * largest
+    assert expected > 1e-3
+    assert hop.path.force_spreads_eV_per_A.max() == pytest.approx(expected, rel=1e-6)
+    assert numbers.hop(hop)["force_spread_meV_per_A"] == pytest.approx(1e3 * expected, rel=1e-6)
 
 
 def test_a_band_that_runs_out_of_steps_keeps_its_best_images(o3):
