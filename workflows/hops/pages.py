@@ -91,9 +91,13 @@ def networks(nets: Sequence[Through]) -> list[dict[str, Any]]:
         "Highest saddle: above the lowest site of the region, the activation energy of a lone carrier at low "
         "temperature; where a minimum on the way lies below both ends of a hop, above that. A cell whose phases no hop "
         "joins has no way across: the slabs between galleries are closed to "
-        f"the hops asked for. Diffusion: {attempts}; ions exclude each other and nothing more; {_share(nets)} "
-        "of the sites of every region are empty, so that regions can be compared; errors are standard errors over "
-        "replicas.",
+        f"the hops asked for. Diffusion: {attempts}; ions exclude each other and nothing more"
+        + (
+            f"; {_share(nets)} of the sites of every region are empty, so that regions can be compared; errors are "
+            "standard errors over replicas."
+            if _share(nets)
+            else "."
+        ),
         LIMITS,
         *_gaps(nets),
     ]
@@ -115,7 +119,7 @@ def _share(nets: Sequence[Through]) -> str:
     known = [run.vacancy_fraction for net in nets for flow in net.flows for run in flow.runs]
     shares = [100 * share for share in known if share is not None]
     if not shares:
-        return "none"
+        return ""
     low, high = f"{min(shares):.0f}", f"{max(shares):.0f}"
     return f"{low} %" if low == high else f"{low} to {high} %"
 

@@ -151,7 +151,10 @@ def _voids(structure: Structure, moving: np.ndarray, known: Places) -> Places:
 
 
 def _near_phase(structure: Structure, found: Places) -> np.ndarray:
-    """Phase of each place: its own, else that of the nearest tagged anion, else none."""
+    """Phase of each place: its own, that of all ions of its gallery, else of the nearest tagged anion, else none.
+
+    Anions of a slab that two phases share belong to one of them, and would claim empty sites of the other.
+    """
     missing = np.flatnonzero(found.phase == "")
     if "phase" not in structure.tags or len(missing) == 0:
         return found.phase
@@ -163,6 +166,11 @@ def _near_phase(structure: Structure, found: Places) -> np.ndarray:
     phase[missing[pairs.point[first]]] = structure.tags["phase"][anions[pairs.atom[first]]]
     filled = missing[found.atom[missing] >= 0]
     phase[filled] = structure.tags["phase"][found.atom[filled]]
+    empty = missing[(found.atom[missing] < 0) & (found.gallery[missing] >= 0)]
+    for gallery in np.unique(found.gallery[empty]):
+        names = np.unique(phase[(found.gallery == gallery) & (found.atom >= 0)])
+        if len(names) == 1:
+            phase[empty[found.gallery[empty] == gallery]] = names[0]
     return phase
 
 

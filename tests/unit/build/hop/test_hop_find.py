@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simkit.build import Block, bulk, hops, lateral, tunnel_bulk
+from simkit.build import Block, bulk, hops, intergrowth, lateral, places_of, tunnel_bulk
 from simkit.build.hop import HopRequest, endpoints, find_hops, through, voids
 from simkit.errors import InputError
 from simkit.structure import Structure
@@ -233,3 +233,17 @@ def test_into_empty_sites_the_two_searches_agree():
     new = find_hops(model, HopRequest(unique=False))
     assert {(h.ion, h.vacancy, round(h.distance_A, 4)) for h in new} == old
     assert {h.mechanism for h in new} == {"vacancy", "interstitial"}
+
+
+def test_empty_sites_belong_to_the_phase_of_the_ions_beside_them():
+    """Also where the anions around them are those of a slab that the other phase shares."""
+    blocks = [
+        Block("P2", 2, metals={"Co": 1.0}, content=0.75),
+        Block("O3", 3, metals={"Co": 1.0}, content=0.75),
+    ]
+    cell = intergrowth(blocks, repeats=(2, 2)).structure
+    request = HopRequest(ion="Na", mechanisms=("divacancy", "interstitial"), unique=False)
+    places = places_of(cell, None, request)
+    names = [set(places.phase[places.gallery == g].tolist()) for g in range(5)]
+    assert sorted(names, key=str) == [{"O3"}] * 3 + [{"P2"}] * 2
+    assert not any(hop.crosses for hop in find_hops(cell, request))
