@@ -100,7 +100,7 @@ def test_an_urgent_job_takes_the_nodes(place, undisturbed):
 
 @pytest.mark.slow
 def test_the_time_is_up_at_least_twice(place, undisturbed):
-    """Jobs of one minute, told to save when a driver and a worker have started and worked a while; then a longer one."""
+    """Jobs of one minute, told to save when a driver and a worker have worked a while; then a longer one."""
     slow = max(1.0, undisturbed.seconds / QUIET_S)
     save_s = int(max(5.0, 60.0 - START_S * slow - WORK_S))
     _larger(place, math.ceil(3.0 * WORK_S / (undisturbed.seconds / 2)) + 1)
