@@ -152,7 +152,7 @@ class Shelf:
     def __init__(self):
         self.kept, self.limit = {}, None
 
-    def __call__(self, name, compute, types=()):
+    def __call__(self, name, compute, types=(), given=None):
         if name not in self.kept:
             value = compute()
             if self.limit is not None and "-hop-" in name and sum("-hop-" in k for k in self.kept) >= self.limit:
