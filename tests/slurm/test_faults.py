@@ -12,9 +12,9 @@ pytestmark = pytest.mark.slurm
 
 SOME = 4
 """Tasks done before something happens: the campaign is well under way, and far from its end."""
-QUIET_S, START_S = 8.0, 8.0
+QUIET_S, START_S, WORK_S = 8.0, 8.0, 20.0
 """Of the small campaign in one process, and of a driver and its worker until they are at work, where nothing else runs:
-a busy machine takes longer for both, and a job of one minute needs time for both."""
+a busy machine takes longer for both. What is to be left of a job of one minute for work."""
 
 
 def test_nothing_happens_in_one_job(place, undisturbed):
@@ -100,16 +100,22 @@ def test_an_urgent_job_takes_the_nodes(place, undisturbed):
 
 @pytest.mark.slow
 def test_the_time_is_up_at_least_twice(place, undisturbed):
-    """Jobs of one minute that are told to save when a driver and a worker have started and worked a while."""
-    slow = undisturbed.seconds / QUIET_S
-    work_s = 20.0
-    save_s = int(max(5.0, 60.0 - START_S * slow - work_s))
-    _larger(place, math.ceil(3.0 * (60.0 - save_s - START_S * min(slow, 1.0)) / (undisturbed.seconds / 2)))
+    """Jobs of one minute, told to save when a driver and a worker have worked a while; then a longer one."""
+    slow = max(1.0, undisturbed.seconds / QUIET_S)
+    save_s = int(max(5.0, 60.0 - START_S * slow - WORK_S))
+    _larger(place, math.ceil(3.0 * WORK_S / (undisturbed.seconds / 2)) + 1)
     site = place.folder / "site.toml"
     site.write_text(site.read_text().replace("save_s = 10", f"save_s = {save_s}"))
     place.submit("--time", "00:01:00")
-    place.until(place.over)
+    place.until(lambda: place.log().count("successor ") >= 2 or place.over())
     assert place.log().count("successor ") >= 2, place.log()
+    place.here("cancel", "run")
+    place.until(place.over)
+    kept = place.root / "runs" / "site.toml"
+    kept.write_text(kept.read_text().replace('"00:01:00"', '"00:30:00"'))
+    place.here("resume", "run")
+    place.until(place.over)
+    assert place.simkit("status", "run").returncode == 0, place.log()
     assert undisturbed.within(fingerprint(place.root)), place.log()
 
 

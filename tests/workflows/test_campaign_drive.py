@@ -14,9 +14,11 @@ from simkit.io import Store
 from simkit.io.keys import digest
 from simkit.slurm.parsl_engine import ParslEngine, Setup
 from simkit.workflows.campaign import status
+from simkit.workflows.campaign.attempt import KEPT
 from simkit.workflows.campaign.config import Member
-from simkit.workflows.campaign.drive import Driver, Unit, same_progress
+from simkit.workflows.campaign.drive import Driver, progress, same_progress
 from simkit.workflows.campaign.engine import Inline
+from simkit.workflows.campaign.order import Unit
 from simkit.workflows.campaign.plan import Plan, Task
 from simkit.workflows.campaign.stopping import FILE, Stopping, forget
 
@@ -116,6 +118,15 @@ def test_losses_are_counted_only_while_nothing_new_is_kept():
     assert same_progress([*lost, {"event": "lost", "what": "worker", "kept": ["c"]}]) == 1
     assert same_progress([*lost[:2], {"event": "lost", "what": "node"}, lost[2]]) == 2
     assert same_progress([]) == 0
+
+
+def test_a_share_that_keeps_another_item_got_further(tmp_path):
+    store, key = Store(tmp_path / "tasks"), digest("share")
+    store.note(key, "start")
+    before = progress(store, key)
+    assert progress(store, key) == before
+    store.note(key, KEPT, item="ab/cd/band.npz")
+    assert progress(store, key) != before
 
 
 @pytest.mark.slow

@@ -78,6 +78,14 @@ def test_the_table_has_every_number_and_the_page_leads_to_every_study(finished):
     assert "data:image/png" in (finished / "report.html").read_text()
 
 
+def test_the_page_tells_of_the_cell_and_not_of_the_first_name_in_the_alphabet(finished):
+    table = list(csv.DictReader(io_text(finished / "results.csv")))
+    page = (finished / "report.html").read_text()
+    stresses = {row["of"]: float(row["von_mises_mean_GPa"]) for row in table if row["step"] == "stress"}
+    assert f">{stresses['P2/O3']:.2f}<" in page
+    assert stresses["O3"] < 0.01 < stresses["P2/O3"]
+
+
 def test_a_plain_run_gives_the_same_numbers_and_may_use_what_is_there(finished, tmp_path):
     resolved = plan.read(finished)
     name = next(name for name, member in resolved.members.items() if 1.0 in member.changes.values())

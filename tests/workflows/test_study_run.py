@@ -76,7 +76,7 @@ def test_the_report_stands_alone(finished):
         assert words in page
 
 
-@pytest.mark.parametrize("after", ["phase-O3", "strained-phases", "migration-ends"])
+@pytest.mark.parametrize("after", ["phase-O3", "strained-phases", "migration-state-0000"])
 def test_killed_and_resumed_equals_undisturbed(after, tiny, finished, tmp_path):
     out = tmp_path / "run"
     process = subprocess.Popen(
