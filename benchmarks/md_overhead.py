@@ -152,7 +152,7 @@ def rows(given: argparse.Namespace) -> Iterator[str]:
     ]
     asked = Timed(p, clock)
     drivers = [*single, *(in_memory(asked, structures, name, given.steps) for name in DRIVERS)]
-    drivers.append(on_disk(asked, structures, 10 * given.steps))
+    drivers.append(on_disk(asked, structures, 20 * given.steps))
     times, inside = np.empty((given.blocks, len(drivers))), np.empty((given.blocks, len(drivers)))
     for block in range(-1, given.blocks):  # the first is not counted
         for k, driver in enumerate(drivers):

@@ -206,9 +206,10 @@ def _pairs_of_atom(place, home, sorted_atoms, within, grid, out):
                 if c != 0 and not periodic[2]:
                     continue
                 image[2] = c
-                start = begin[row + max(0, low - c * bins[2])]
+                start = max(begin[row + max(0, low - c * bins[2])], place + 1)
                 stop = begin[row + min(bins[2] - 1, high - c * bins[2]) + 1]
-                _run((place, max(start, place + 1), stop), image, sorted_atoms, within, out)
+                if start < stop:
+                    _run((place, start, stop), image, sorted_atoms, within, out)
 
 
 @njit(cache=True)

@@ -1,4 +1,4 @@
-"""Powder patterns over the ion content and the temperature: Bragg's law from the numbers beside them, files, requests."""
+"""Powder patterns over ion content and temperature: Bragg's law from the numbers beside them, files, requests."""
 
 import json
 
@@ -45,7 +45,7 @@ def test_contents_are_reached_and_patterns_obey_bragg(charging):
 def test_the_map_shows_what_the_points_hold(charging):
     figures = xrd.figures(charging)
     assert set(figures) == {"xrd-content"}
-    line, spare_a, spare_c, field, a, spacing = figures["xrd-content"].axes
+    _, spare_a, spare_c, field, a, spacing = figures["xrd-content"].axes
     np.testing.assert_allclose(spacing.get_lines()[0].get_xdata(), [p.spacing_A for p in charging.points])
     np.testing.assert_allclose(a.get_lines()[0].get_ydata(), [0.5, 0.75, 1.0])
     assert field.get_ylim() == (1.0, 0.5)  # charging goes upwards
@@ -66,7 +66,7 @@ def test_warm_cells_diffract_as_their_mean(cell, tmp_path):
 
 
 def test_requests_that_make_no_course_are_told(cell, tmp_path):
-    with pytest.raises(InputError, match="cannot be brought to 1.2"):
+    with pytest.raises(InputError, match=r"cannot be brought to 1\.2"):
         xrd.run(xrd.Config(contents=(1.2, 0.5)), ionic(), {"o3": cell}, tmp_path)
     with pytest.raises(InputError, match="same Na content"):
         xrd.run(xrd.Config(), ionic(), {"a": cell, "b": cell}, tmp_path)

@@ -14,7 +14,7 @@ from simkit import build, io, measure, solve
 from simkit.arrays import Floats
 from simkit.build.layering import ANIONS
 from simkit.config import Section
-from simkit.errors import InputError
+from simkit.errors import InputError, Stopped
 from simkit.potential.base import Potential
 from simkit.structure import Structure
 from simkit.trajectory import FINISHED
@@ -116,7 +116,7 @@ def run(config: Config, potential: Potential, structures: Any, folder: str | Pat
     """Patterns of `structures` (Structure, ase.Atoms, pymatgen; one, a list or by name) over contents and temperatures.
 
     All cells relax in one batch and all runs are another, in `folder`, taken up where they stopped. Raises InputError
-    for contents a cell cannot be brought to, and cells that make no course.
+    for contents a cell cannot be brought to, and cells that make no course, Stopped for a run that breaks down at once.
     """
     cells = stepped(config, named_structures(structures))
     found = dict.fromkeys(cells, solve.CONVERGED)
@@ -130,7 +130,7 @@ def run(config: Config, potential: Potential, structures: Any, folder: str | Pat
     else:
         made = _warmed(config, potential, cells, (Path(folder), hooks))
     radiation = measure.Radiation(config.wavelength, config.two_theta_deg, config.fwhm_deg)
-    points = tuple(_point(config, radiation, *one) for one in made)
+    points = tuple(_point(radiation, *one) for one in made)
     return Result(config, measure.powder_pattern(made[0][2], radiation)[0], points)
 
 
@@ -196,6 +196,8 @@ def _warmed(
     made = []
     for system in simulated.systems:
         run = simulated.run.trajectory(system.name, status=simulated.statuses[system.name])
+        if not len(run):
+            raise Stopped(f"{system.name} gave no frame to diffract: {simulated.statuses[system.name]}")
         late = slice(int(config.warm.skip * len(run)), None)
         mean = measure.mean_structure(run.structure, run.positions[late], run.cells[late])
         made.append((keys[system.source], system.temperature_K, mean, simulated.statuses[system.name]))
@@ -203,7 +205,6 @@ def _warmed(
 
 
 def _point(
-    config: Config,
     radiation: measure.Radiation,
     key: tuple[str, float],
     temperature_K: float | None,

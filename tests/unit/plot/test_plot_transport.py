@@ -47,6 +47,24 @@ def test_maps_need_axes_that_fit():
             empty([])
 
 
+def test_operando_maps_rise_and_carry_their_lattice():
+    angles, course = np.linspace(10, 20, 11), np.array([0.2, 0.5, 1.0])
+    intensity = np.random.default_rng(1).random((3, 11))
+    spacing = ("spacing", np.array([5.1, 5.4, 5.2]))
+    charged = plot.Operando("p", angles, course, "Na", intensity, (spacing,))
+    line, spare, field, beside = plot.operando_figure([charged]).axes
+    assert [one.get_label() for one in line.get_lines()] == ["at 1", "at 0.2"] and not spare.axison
+    assert field.get_ylim() == beside.get_ylim() == (1.0, 0.2)
+    np.testing.assert_allclose(field.get_lines()[0].get_ydata(), course)
+    warm = plot.Operando("p", angles, course, "T (K)", intensity, falling=False)
+    assert plot.operando_figure([warm]).axes[1].get_ylim() == (0.2, 1.0)
+    for wrong in (course[::-1], course[[0, 0, 1]]):
+        with pytest.raises(InputError, match="do not fit a rising course"):
+            plot.operando_figure([plot.Operando("p", angles, wrong, "Na", intensity)])
+    with pytest.raises(InputError, match="there are no"):
+        plot.operando_figure([])
+
+
 def test_events_have_words_only_where_they_are_few():
     times = np.arange(5.0)
     shares = {"P2": np.array([1.0, 1, 0.5, 0.5, 0.5]), "O2u": np.array([0.0, 0, 0.5, 0.5, 0.5])}
