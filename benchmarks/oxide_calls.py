@@ -87,7 +87,8 @@ def bed() -> Bed:
         except InputError:
             continue
         hops.append(ends)
-        vacancies.append(pair[0])
+        if not any(np.array_equal(pair[0].positions, s.positions) for s in vacancies):
+            vacancies.append(pair[0])
         if len(hops) == HOPS:
             break
     return Bed(model, built, host, vacancies, hops)
