@@ -196,14 +196,17 @@ class Waits(TorchDispatchMode):
 
 
 def waits(p: MACEPotential, device: torch.device) -> Row:
-    """C10: synchronising operations of an evaluation, list and read-back included; the read-back is the one allowed."""
+    """C10: synchronising operations of an evaluation outside the model, with the read-back that is allowed."""
     batch = batch_of(BATCH[device.type])
-    p.evaluate_batch(batch)
-    with Waits() as seen:
-        p.evaluate_batch(batch)
-    return Row(
-        "C10", "synchronising operations and the read-back", "one read-back", len(seen.found) + 1, 1, "count", 1.0
-    )
+    bare = floor(p, structures_of(batch))
+    found = []
+    for call in (lambda: p.evaluate_batch(batch), bare):
+        for _ in range(3):  # TorchScript looks at shapes in its first runs
+            with Waits() as seen:
+                call()
+        found.append(len(seen.found))
+    count = found[0] - found[1] + 1
+    return Row("C10", "synchronising operations outside the model", "one read-back", count, 1, "count", 1.0)
 
 
 def rows() -> Iterator[Row]:
