@@ -177,8 +177,9 @@ def bands(given: Bed, host: solve.Host) -> Iterator[Row]:
         calls = {}
         for name, settings in runs.items():
             seen, path = band(given, ends, settings)
-            error = 1e3 * (path.barrier_eV - tight.barrier_eV)
-            assert path.converged and abs(error) < 2.0, f"hop {k}, {name}: {error:.2f} meV off, {path.status}"
+            assert path.converged, f"hop {k}, {name}: {path.status}"
+            error = 1e3 * abs(path.barrier_eV - tight.barrier_eV)
+            yield Row("ERROR", f"hop {k}: {name} after {path.steps + 1} calls", "2 meV", error, 2.0, "meV", 1.0)
             calls[name] = calls_until(seen, tight.barrier_eV, WITHIN_EV)
         for peer, goal in ((FIRE, 0.33), (LBFGS, 0.5)):
             theirs = calls_until(band_by_ase(given, ends, peer), tight.barrier_eV, WITHIN_EV)
