@@ -11,7 +11,7 @@ from simkit.solve.tangents import band_forces, tangents
 
 SOFT_EV_PER_A2 = 0.1
 """Stiffness of the softest motions that count: a force f left on them stands for an energy f^2 / 2k. Bands of Na hops
-in P2|O3 cells whose forces are below 0.02 eV/A on every atom can lie 5 meV too high by it; there f^2 / 2k with k near 0.15 is what is left."""
+in P2|O3 cells can lie 5 meV too high with less than 0.02 eV/A on every atom; f^2 / 2k with k near 0.15 tells that."""
 
 
 @dataclass(frozen=True)
