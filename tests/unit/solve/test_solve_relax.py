@@ -255,5 +255,5 @@ def test_a_relaxation_may_be_held_to_the_energy_that_is_left():
         left = np.sum(out.evaluation.forces**2) / (2 * SOFT_EV_PER_A2)
         assert (left > 1e-3) if np.isinf(error) else (left <= 1e-3)
         assert out.evaluation.energy - tight < left
-    with pytest.raises(InputError, match=r"energy_error_eV=0\\.0 is not allowed"):
+    with pytest.raises(InputError, match=r"energy_error_eV=0\.0 is not allowed"):
         solve.relax([s], MORSE, settings=solve.RelaxSettings(energy_error_eV=0.0))
