@@ -107,7 +107,7 @@ def by_torchsim(p: MACEPotential, structures: list[Structure], steps: int) -> tu
 
 def torchsim_fire(ts: ModuleType, wrapped: object) -> tuple[Callable, Callable]:
     """First state and step of its FIRE: one function that makes both until 0.3, two that take the model since."""
-    if version("torch-sim-atomistic").split(".")[:2] <= ["0", "3"]:
+    if tuple(int(part) for part in version("torch-sim-atomistic").split(".")[:2]) <= (0, 3):
         return ts.optimizers.fire(wrapped)
     return (lambda state: ts.fire_init(state, wrapped)), (lambda state: ts.fire_step(state, wrapped))
 
