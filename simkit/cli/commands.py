@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from simkit import config, io, report
-from simkit.cli import campaigns, diffraction, dynamics, inspecting, potentials, shortcuts, standing
+from simkit.cli import benching, campaigns, diffraction, dynamics, inspecting, potentials, shortcuts, standing
 from simkit.cli import doctor as doctor_checks
 from simkit.cli.progress import watching
 from simkit.errors import InputError, Interrupted, SimkitError
@@ -39,6 +39,7 @@ inspecting.register(app)
 campaigns.register(app)
 dynamics.register(app)
 diffraction.register(app)
+benching.register(app)
 
 Study = Annotated[
     Path, typer.Argument(help="Study file (see simkit init) or recipe of a stack (see simkit build --list).")

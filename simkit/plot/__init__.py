@@ -30,6 +30,7 @@ from simkit.plot.network import NetworkPicture, network_figure
 from simkit.plot.operando import Operando, operando_figure
 from simkit.plot.pictures import FieldPanel, StressPanel, field_map_figure, stress_map_figure, structure_figure
 from simkit.plot.scorecards import Dot, DotColumn, DotRow, Goal, Names, dot_figure, goal_figure, panel_figure
+from simkit.plot.speed import Scaling, speed_figure
 from simkit.plot.stress_panels import PanelNote, region_figure, stress_panel_figure
 from simkit.plot.style import png_bytes, small_png_bytes, svg_bytes
 from simkit.plot.training import Course, Scatter, learning_figure, parity_figure
@@ -70,6 +71,7 @@ __all__ = [
     "ResistanceSeries",
     "RungPanel",
     "Rungs",
+    "Scaling",
     "Scatter",
     "Series",
     "Slice",
@@ -105,6 +107,7 @@ __all__ = [
     "region_figure",
     "resistance_figure",
     "small_png_bytes",
+    "speed_figure",
     "stacking_figure",
     "stress_map_figure",
     "stress_panel_figure",

@@ -9,9 +9,9 @@ import numpy as np
 from simkit.arrays import Floats
 from simkit.solve.tangents import band_forces, tangents
 
-SOFT_EV_PER_A2 = 0.25
+SOFT_EV_PER_A2 = 0.1
 """Stiffness of the softest motions that count: a force f left on them stands for an energy f^2 / 2k. Bands of Na hops
-in layered oxides whose forces are below 0.02 eV/A on every atom can lie 5 meV too high by it."""
+in P2|O3 cells can lie 5 meV too high with less than 0.02 eV/A on every atom; f^2 / 2k with k near 0.15 tells that."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from simkit.arrays import Floats
 from simkit.potential.base import Potential
+from simkit.solve.band_rules import SOFT_EV_PER_A2
 from simkit.solve.cells import ENTRIES, cell_forces, frames, free_entries, free_stress, gradients
 from simkit.solve.groups import Groups, largest_by
 from simkit.solve.host_model import HostModel, Model, stiffness
@@ -48,11 +49,13 @@ class Criterion:
     fmax  eV/A, largest norm of a free atom's force (after the constraints)
     stress eV/A^3, largest component of stress + pressure that a free cell entry works against
     pressure eV/A^3, outside pressure (compressive positive)
+    error  eV, largest energy that the forces on all atoms may still stand for, |f|^2 / 2k with k = `SOFT_EV_PER_A2`
     """
 
     fmax: float
     stress: float
     pressure: float = 0.0
+    error: float = np.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +168,10 @@ class Crystals(Landscape):
         stress = answers.stress + self.criterion.pressure * np.eye(3)
         m = len(self.structures)
         norms = np.linalg.norm(self._allowed(answers.forces), axis=1)
-        force_ratio = largest_by(batch.system_of, norms, m) / self.criterion.fmax
+        left = np.bincount(batch.system_of, norms**2, m) / (2.0 * SOFT_EV_PER_A2)
+        force_ratio = np.maximum(
+            largest_by(batch.system_of, norms, m) / self.criterion.fmax, np.sqrt(left / self.criterion.error)
+        )
         stress_ratio = free_stress(stress, self._frame, self._free) / self.criterion.stress
         return Point(
             x=x,

@@ -33,6 +33,7 @@ class RelaxSettings:
     stress_max_GPa of a free cell: largest component of stress + pressure, in the frame of a1 and a2, that
                    a free part of the cell works against; part of the criterion beside the forces
     pressure_GPa   outside pressure
+    energy_error_eV  energy that the forces on all atoms may still stand for; infinite: fmax alone decides
     frozen         (n,) mask of atoms that stay, or None; the same for every structure
     directions     (n, 3) mask of the cartesian components that may move, or None
     model          model Hessian: `Springs`, a `HostModel` (of a crystal that the structures are made from) or None; or
@@ -45,6 +46,7 @@ class RelaxSettings:
     max_step_A: float = 0.2
     stress_max_GPa: float = 0.05
     pressure_GPa: float = 0.0
+    energy_error_eV: float = np.inf
     frozen: np.ndarray | None = None
     directions: np.ndarray | None = None
     model: Model | tuple[Model, ...] = field(default_factory=Springs)
@@ -88,7 +90,8 @@ def prepare_relaxation(
     for item in structures:
         require_structure(item)
     free_entries(cell)
-    for name, value in (("fmax_eV_per_A", fmax_eV_per_A), ("stress_max_GPa", settings.stress_max_GPa)):
+    positive = {"stress_max_GPa": settings.stress_max_GPa, "energy_error_eV": settings.energy_error_eV}
+    for name, value in (("fmax_eV_per_A", fmax_eV_per_A), *positive.items()):
         if not value > 0:
             raise InputError(f"{name}={value} is not allowed; it must be positive.")
     freedoms = tuple(_freedom(s, cell, settings) for s in structures)
@@ -107,6 +110,7 @@ def descent_of(
         fmax_eV_per_A,
         settings.stress_max_GPa / EV_PER_A3_IN_GPA,
         settings.pressure_GPa / EV_PER_A3_IN_GPA,
+        settings.energy_error_eV,
     )
     chosen = stepper(settings.optimiser, settings.max_step_A)
     model = None if settings.optimiser in DAMPED else settings.model

@@ -17,6 +17,9 @@ CELLS = {
     "thin": np.diag([9.0, 8.0, 1.1]),
     "smaller than the cutoff": np.diag([2.0, 2.3, 2.1]),
     "hexagonal": np.array([[2.9, 0, 0], [-1.45, 2.511, 0], [0, 0, 11.0]]),
+    "one layer, leaning by 0.8": np.array([[2.9, 0, 0], [-1.45, 2.511, 0], [2.32, 0, 5.2]]),
+    "three layers, leaning by three cells": np.array([[2.9, 0, 0], [1.45, 2.511, 0], [8.9, -4.1, 15.6]]),
+    "needle": np.array([[1.9, 0, 0], [0.4, 1.7, 0], [0.9, -0.8, 23.0]]),
     "sheared beyond one half": np.array([[4.0, 0, 0], [3.1, 4.5, 0], [-7.3, 6.2, 5.0]]),
 }
 

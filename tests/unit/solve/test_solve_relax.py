@@ -8,6 +8,7 @@ from solve_toys import Broken, Morse, fcc
 
 from simkit import solve
 from simkit.errors import InputError
+from simkit.solve.band_rules import SOFT_EV_PER_A2
 from simkit.solve.cells import frames, gradients
 from simkit.solve.crystal import Criterion, Crystals, Freedom
 from simkit.structure import Structure
@@ -242,3 +243,17 @@ def test_bad_requests_are_refused_by_name(change, words):
 def test_a_state_that_is_not_one_is_refused():
     with pytest.raises(InputError, match="lacks 'code'"):
         solve.from_arrays({"step": np.array(1)})
+
+
+def test_a_relaxation_may_be_held_to_the_energy_that_is_left():
+    """fmax alone stops where 32 atoms still hold energy; with an energy the end is that near the tight minimum."""
+    s = fcc(2, rattle=0.1, seed=5)
+    tight = solve.relax([s], MORSE, fmax_eV_per_A=1e-4)[0].evaluation.energy
+    for error in (np.inf, 1e-3):
+        out = solve.relax([s], MORSE, fmax_eV_per_A=0.3, settings=solve.RelaxSettings(energy_error_eV=error))[0]
+        assert out.converged
+        left = np.sum(out.evaluation.forces**2) / (2 * SOFT_EV_PER_A2)
+        assert (left > 1e-3) if np.isinf(error) else (left <= 1e-3)
+        assert out.evaluation.energy - tight < left
+    with pytest.raises(InputError, match=r"energy_error_eV=0\.0 is not allowed"):
+        solve.relax([s], MORSE, settings=solve.RelaxSettings(energy_error_eV=0.0))

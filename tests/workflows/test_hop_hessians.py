@@ -1,0 +1,65 @@
+"""The host's Hessian in a migration: taken where it pays, kept by content, and the barriers stay."""
+
+from collections import Counter
+
+import pytest
+from ionic import ionic
+
+from simkit import build, config, potential, solve
+from simkit.errors import InputError
+from simkit.workflows import migration, relax
+from simkit.workflows.common import Hooks
+from simkit.workflows.hops.hessians import BAND_SAVES, STATE_SAVES, models_for
+
+
+@pytest.fixture(scope="module")
+def o3():
+    """O3-NaCoO2 of 27 formula units, relaxed."""
+    model = build.bulk(build.Block("O3", 3, metals={"Co": 1.0}), repeats=(3, 3))
+    settings = relax.Config(cell="free", fmax_eV_per_A=0.01)
+    return relax.run(settings, ionic(), model.structure).outcomes["structure"].structure
+
+
+def asked(**words):
+    return migration.Config(**{"images": 3, "hops": "distinct", "mechanisms": ["vacancy"], **words})
+
+
+def test_the_hessian_is_taken_where_it_costs_less_than_it_saves(o3):
+    cost = solve.host_cost(o3)
+    assert cost < 60, "symmetry: 324 displacements without"
+    hops = 1 + int((cost - STATE_SAVES) / (3 * BAND_SAVES))
+    cells, hooks = {"O3": o3}, Hooks()
+    few = models_for(asked(), ionic(), cells, (Counter(), Counter()), hooks, "m")
+    assert isinstance(few.states["O3"], solve.Springs) and few.bands["O3"] is None
+    many = models_for(asked(), ionic(), cells, (Counter(O3=1), Counter(O3=hops)), hooks, "m")
+    assert isinstance(many.states["O3"], solve.HostModel) and many.bands["O3"] is many.states["O3"]
+    none = models_for(asked(preconditioner="none"), ionic(), cells, (Counter(), Counter(O3=99)), hooks, "m")
+    assert none.states["O3"] is None and none.bands["O3"] is None
+
+
+@pytest.mark.parametrize("optimiser", ["lbfgs"])
+def test_a_host_gives_the_same_barrier_for_fewer_calls(o3, optimiser):
+    kept, runs = {}, {}
+
+    def keep(name, compute, types=(), given=None):
+        kept.setdefault(name, given)
+        return compute()
+
+    for kind in ("host", "none"):
+        words = asked(number=1, preconditioner=kind, optimiser=optimiser)
+        (runs[kind],) = migration.run(words, potential.Counted(ionic()), {"O3": o3}, Hooks(keep)).hops
+    assert all(hop.converged for hop in runs.values())
+    assert runs["host"].path.barrier_eV == pytest.approx(runs["none"].path.barrier_eV, abs=0.002)
+    assert runs["host"].path.steps < runs["none"].path.steps
+    ends = {kind: sum(end.evaluations for end in hop.ends) for kind, hop in runs.items()}
+    assert ends["host"] < ends["none"]
+    content = kept["migration-host-O3"]
+    assert content["step"] == "host Hessian" and content["structure"].formula == o3.formula
+
+
+def test_unknown_words_are_named_with_the_nearest():
+    for words, near in (({"optimiser": "lbgfs"}, "lbfgs"), ({"preconditioner": "hots"}, "host")):
+        with pytest.raises(InputError, match=near):
+            config.checked(migration.Config, words)
+    with pytest.raises(InputError, match="ode12r"):
+        config.checked(relax.Config, {"optimiser": "ode12"})
