@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from simkit import config, potential
-from simkit.cli.main import app
+from simkit.cli.commands import app
 from simkit.errors import SimkitError
 from simkit.potential.base import Evaluations, Potential
 from simkit.workflows import bench
