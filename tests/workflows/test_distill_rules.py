@@ -41,7 +41,7 @@ def test_draws_belong_to_their_edition():
         copies = variants(base.structure, 3, base.stacked, np.random.default_rng([4, index]))
         for item in (base.structure, *(copy.structure for copy in copies)):
             digest.update(item.numbers.tobytes() + np.round(item.positions * 1e4).astype(np.int64).tobytes())
-    assert {labelling.EDITION: digest.hexdigest()[:12]} == {3: "6cf97ebf7215"}, (
+    assert {labelling.EDITION: digest.hexdigest()[:12]} == {4: "cb9ad341ba72"}, (
         "raise EDITION with every change of draws"
     )
 
@@ -86,6 +86,20 @@ def test_calculators_without_a_hash_are_told_apart():
 def test_recipes_that_contradict_themselves_are_refused(change, words):
     with pytest.raises(InputError, match=words):
         read_recipe("nalox", [change])
+
+
+def test_one_polish_or_several(tmp_path):
+    path = tmp_path / "recipe.toml"
+    plain = 'name = "x"\nseed = 1\n'
+    for text, epochs in (
+        (plain, []),
+        (plain + "[polish]\nepochs = 3\n", [3]),
+        (plain + "[[polish]]\nepochs = 3\n[[polish]]\nepochs = 5\n", [3, 5]),
+    ):
+        path.write_text(text)
+        recipe = read_recipe(path)
+        assert [stage.epochs for stage in recipe.polish] == epochs
+        assert Recipe(**recipe.model_dump(mode="json")) == recipe
 
 
 def test_a_missing_recipe_names_the_shipped_ones():

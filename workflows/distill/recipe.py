@@ -22,7 +22,7 @@ Natural = Annotated[int, Field(ge=0)]
 
 
 class Polish(Section):
-    """A second training of each member that goes on from its first: small steps, energies and stresses weighted up.
+    """A further training of each member that goes on from the one before: small steps, other weights of the loss.
 
     Fields as in `Training`, whose other settings are kept.
     """
@@ -47,7 +47,8 @@ class Recipe(Section):
     round_epochs passes over the labels before each active round
     committee    models that are trained on the final labels, from seeds seed, seed + 1 ...
     held_out     cells that nothing is trained on; the errors on the card are those on them
-    sampling, active, training, polish  see `Sampling` (needed with a teacher), `Active`, `Training`, `Polish`
+    sampling, active, training, polish  see `Sampling` (needed with a teacher), `Active`, `Training`, `Polish`; polish
+                 is one table, or several that follow one another
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -62,7 +63,13 @@ class Recipe(Section):
     sampling: Sampling | None = None
     active: Active = Active()
     training: Training = Training()
-    polish: Polish | None = None
+    polish: Annotated[tuple[Polish, ...], Field(strict=False)] = ()
+
+    @field_validator("polish", mode="before")
+    @classmethod
+    def one_or_several(cls, polish: Any) -> Any:
+        """A single table is the only one of its kind."""
+        return [polish] if isinstance(polish, dict | Polish) else polish
 
     @field_validator("active")
     @classmethod

@@ -99,7 +99,8 @@ def _distilled(work: Work, teacher: Potential | None) -> Made:
     write_extxyz(run.path / "held-out.extxyz", held_out)
     origin = Origin(spec, card, given.data, given.start and model_hash(given.start), how, dropped)
     rounds = 0 if given.data else work.recipe.rounds * work.recipe.round_epochs
-    first = 0 if work.recipe.polish is None else work.recipe.training.epochs
+    stages = [work.recipe.training.epochs, *(stage.epochs for stage in work.recipe.polish)]
+    first = sum(stages[:-1])
     seed, judging = work.recipe.seed, judges(work.recipe)
     own = [Member(t.model_path, seed + k, t, first + (rounds if k < judging else 0)) for k, t in enumerate(trained)]
     paths = export(work.recipe, own, Labels(labels, held_out), origin, run)
@@ -179,10 +180,11 @@ def members(work: Work, labels: Sequence[Labelled], starts: Sequence[Path | None
 def _member(work: Work, labels: Sequence[Labelled], member: int, start: Path | None) -> Trained:
     recipe = work.recipe
     trained = _train(work, labels, begun(recipe.training, start), f"final-{member}", member, start)
-    if recipe.polish is None:
-        return trained
-    settings = recipe.training.model_copy(update=recipe.polish.model_dump())
-    return _train(work, labels, settings, f"polish-{member}", member, trained.model_path)
+    for number, stage in enumerate(recipe.polish):
+        settings = recipe.training.model_copy(update=stage.model_dump())
+        name = f"polish-{member}" if number == 0 else f"polish-{number}-{member}"
+        trained = _train(work, labels, settings, name, member, trained.model_path)
+    return trained
 
 
 def begun(settings: Training, start: Path | None) -> Training:
