@@ -91,9 +91,7 @@ def relaxed_states(
 
     hosts: gives the model Hessians of the cells when they are needed; None: springs between neighbours.
     """
-    settings = solve.RelaxSettings(
-        max_steps=config.max_steps, optimiser=config.optimiser, energy_error_eV=config.barrier_error_eV
-    )
+    settings = solve.RelaxSettings(max_steps=config.max_steps, optimiser=config.optimiser)
 
     def prepare(keys: list[Key]) -> solve.Descent:
         cells = [states[key] for key in keys]
