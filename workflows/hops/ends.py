@@ -94,9 +94,7 @@ def relaxed_states(
 
     hosts: the preconditioners of the cells; None: springs between neighbours.
     """
-    settings = solve.RelaxSettings(
-        max_steps=config.max_steps, optimiser=config.optimiser, energy_error_eV=config.barrier_error_eV
-    )
+    settings = solve.RelaxSettings(max_steps=config.max_steps, optimiser=config.optimiser)
 
     def prepare(keys: list[Key]) -> solve.Descent:
         cells = [states[key] for key in keys]

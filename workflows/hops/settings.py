@@ -54,7 +54,7 @@ class Hopping(Section):
     fmax_eV_per_A         on the climbing image
     barrier_change_eV     over the last steps
     end_fmax_eV_per_A     of the relaxed ends
-    barrier_error_eV      by which saddles and ends may still lie too high, as far as the forces of all atoms tell
+    barrier_error_eV      by which a saddle may still lie too high, as far as the forces of all atoms tell
     max_steps             of the ends, and of the bands
     optimiser             of the ends, and of the bands: "lbfgs", "ode12r", "fire2", "abcfire"; "fire" is "fire2"
     preconditioner        of lbfgs and ode12r: "host", the Hessian of the cell the ions hop in, once for all; "exp",
