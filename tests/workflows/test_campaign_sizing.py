@@ -54,3 +54,8 @@ def test_status_and_driver_load_nothing_that_computes(module):
     words = f"import {module}, sys; print(*sorted({{n.split('.')[0] for n in sys.modules}} & {HEAVY}))"
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_the_entry_point_stays_itself_when_commands_are_loaded():
+    words = "import simkit.cli.main, simkit.cli; from simkit.cli import main; assert callable(simkit.cli.main) and main"
+    subprocess.run([sys.executable, "-c", words], check=True)
