@@ -57,5 +57,7 @@ def test_status_and_driver_load_nothing_that_computes(module):
 
 
 def test_the_entry_point_stays_itself_when_commands_are_loaded():
-    words = "import simkit.cli.main, simkit.cli; from simkit.cli import main; assert callable(simkit.cli.main) and main"
+    words = (
+        "import simkit.cli.commands, simkit.cli; from simkit.cli import main; assert callable(simkit.cli.main) and main"
+    )
     subprocess.run([sys.executable, "-c", words], check=True)

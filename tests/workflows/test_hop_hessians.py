@@ -9,7 +9,7 @@ from simkit import build, config, potential, solve
 from simkit.errors import InputError
 from simkit.workflows import migration, relax
 from simkit.workflows.common import Hooks
-from simkit.workflows.hops.hessians import BAND_SAVES, STATE_SAVES, models_for
+from simkit.workflows.hops.hessians import BAND_SAVES, STATE_SAVES, hosts_for
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +29,11 @@ def test_the_hessian_is_taken_where_it_costs_less_than_it_saves(o3):
     assert cost < 60, "symmetry: 324 displacements without"
     hops = 1 + int((cost - STATE_SAVES) / (3 * BAND_SAVES))
     cells, hooks = {"O3": o3}, Hooks()
-    few = models_for(asked(), ionic(), cells, (Counter(), Counter()), hooks, "m")
+    few = hosts_for(asked(), ionic(), cells, (Counter(), Counter()), hooks, "m").models()
     assert isinstance(few.states["O3"], solve.Springs) and few.bands["O3"] is None
-    many = models_for(asked(), ionic(), cells, (Counter(O3=1), Counter(O3=hops)), hooks, "m")
+    many = hosts_for(asked(), ionic(), cells, (Counter(O3=1), Counter(O3=hops)), hooks, "m").models()
     assert isinstance(many.states["O3"], solve.HostModel) and many.bands["O3"] is many.states["O3"]
-    none = models_for(asked(preconditioner="none"), ionic(), cells, (Counter(), Counter(O3=99)), hooks, "m")
+    none = hosts_for(asked(preconditioner="none"), ionic(), cells, (Counter(), Counter(O3=99)), hooks, "m").models()
     assert none.states["O3"] is None and none.bands["O3"] is None
 
 
