@@ -24,6 +24,12 @@ from simkit.workflows.campaign.stopping import FILE, Stopping, forget
 
 
 @pytest.fixture(autouse=True)
+def workers_find_toy_work(monkeypatch):
+    """Workers are processes of their own and look it up by name."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(toy_work.__file__).resolve().parent))
+
+
+@pytest.fixture(autouse=True)
 def signals():
     """The test's own handlers come back."""
     before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT)}
