@@ -33,6 +33,8 @@ SILENCE_S = 20
 driver."""
 SPARE = 2
 """Units given to the engine beyond one per worker, so that none waits for the driver: as many again."""
+HERE = "127.0.0.1"
+"""Where workers on this machine reach this process."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Setup:
     prepare   lines of shell before a worker starts: checked and quoted by whoever made them
     gpus      per node; 0: CPU only
     overrides words for srun
-    address   where workers reach this process; None: found out
+    address   where workers on other nodes reach this process; None: found out
     drain_s   after which a block takes no new work, so that it can end before its time
     """
 
@@ -97,8 +99,8 @@ class ParslEngine:
 def _config(setup: Setup) -> parsl.Config:
     executor = HighThroughputExecutor(
         label="simkit",
-        address=setup.address,
-        loopback_address="127.0.0.1",
+        address=HERE if setup.kind == LOCAL else setup.address,
+        loopback_address=HERE,
         encrypted=True,
         max_workers_per_node=setup.workers,
         cores_per_worker=1e-3,  # how many there are is for max_workers_per_node to say
