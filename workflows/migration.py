@@ -68,10 +68,10 @@ def run(
     cells = named_structures(structures)
     chosen = choose(config, cells, models or {})
     wanted = states(config, cells, chosen, models or {})
-    work = Counter(label for label, _ in wanted), Counter(item.label for item in chosen)
-    hosts = hosts_for(config, potential, cells, work, hooks, name)
 
     def find() -> Result:
+        work = Counter(label for label, _ in wanted), Counter(item.label for item in chosen)
+        hosts = hosts_for(config, potential, cells, work, hooks, name)
         relaxed = relaxed_states(config, potential, wanted, hooks, f"{name}-state", hosts)
         hops = ready(config, cells, chosen, relaxed)
         paths = _paths(config, potential, hops, hooks, name, hosts)
