@@ -20,8 +20,9 @@ class BandRules:
 
     fmax         eV/A, largest norm on an atom of the climbing image (without climbing: of every image)
     others       eV/A, the same for the other images of a climbing band
-    error        eV, by which the highest image may still lie too high as far as its forces tell: |f|^2 / 2k summed over
-                 all its atoms, k = `SOFT_EV_PER_A2`
+    error        eV, by which the barrier may still be too high as far as forces tell: what they leave on the highest
+                 image, |f|^2 / 2k summed over its atoms with k = `SOFT_EV_PER_A2`, less what they leave on the worse
+                 end, so that atoms far from the hop, which the ends have as well, do not count
     spring       eV/A^2
     climb        whether the highest image climbs
     climb_below  eV/A, the band's largest projected force below which the climb begins
@@ -58,13 +59,13 @@ def felt(rules: BandRules, band: tuple[Floats, Floats, Floats], mode: int, mirro
     push, true = band_forces(positions, t, forces[1:-1], rules.spring)
     norms = np.linalg.norm(true, axis=2).max(axis=1)
     if not (rules.climb and inside and (mode >= 0 or norms.max() < rules.climb_below)):
-        residual = max(norms.max() / rules.fmax, _excess(true, rules))
+        residual = max(norms.max() / rules.fmax, _excess(true, forces, rules))
         return Felt(push, peak, float(residual), -1)
     climbing = climbing_images(top, images, mirrored)
     push, true = band_forces(positions, t, forces[1:-1], rules.spring, climbing)
     norms = np.linalg.norm(true, axis=2).max(axis=1)
     others = np.delete(norms, climbing).max(initial=0.0)
-    residual = max(norms[top] / rules.fmax, others / rules.others, _excess(true[top : top + 1], rules))
+    residual = max(norms[top] / rules.fmax, others / rules.others, _excess(true[top : top + 1], forces, rules))
     return Felt(push, peak, float(residual), top)
 
 
@@ -75,7 +76,11 @@ def climbing_images(top: int, images: int, mirrored: bool) -> tuple[int, ...]:
     return tuple(sorted({top, images - 1 - top})) if mirrored else (top,)
 
 
-def _excess(true: Floats, rules: BandRules) -> float:
-    """Square root of the energy that the forces stand for over what is allowed, so that it falls as forces do."""
-    energy = (true**2).sum(axis=(1, 2)).max() / (2.0 * SOFT_EV_PER_A2)
-    return float(np.sqrt(energy / rules.error))
+def _excess(true: Floats, forces: Floats, rules: BandRules) -> float:
+    """Square root of what is left on the worst image over what is allowed, so that it falls as forces do."""
+    return float(np.sqrt(_left(true).max() / (rules.error + _left(forces[[0, -1]]).max())))
+
+
+def _left(forces: Floats) -> Floats:
+    """(images,) eV, the energy that forces (images, n, 3) stand for on motions of the smallest stiffness."""
+    return (forces**2).sum(axis=(1, 2)) / (2.0 * SOFT_EV_PER_A2)

@@ -47,7 +47,7 @@ def test_a_host_gives_the_same_barrier_for_fewer_calls(o3, optimiser):
 
     for kind in ("host", "none"):
         # ends relaxed to 0.03 eV/A alone leave 5 meV to either barrier
-        words = asked(number=1, preconditioner=kind, optimiser=optimiser, end_fmax_eV_per_A=0.005)
+        words = asked(images=5, number=1, preconditioner=kind, optimiser=optimiser, end_fmax_eV_per_A=0.005)
         (runs[kind],) = migration.run(words, potential.Counted(ionic()), {"O3": o3}, Hooks(keep)).hops
     assert all(hop.converged for hop in runs.values())
     assert runs["host"].path.barrier_eV == pytest.approx(runs["none"].path.barrier_eV, abs=0.002)
