@@ -1,8 +1,9 @@
 """mace-torch's own trainer in a process of its own, or in several that share each batch: `python -m ... JOB.json`.
 
-mace's command is run as it is, but for three names of its module `mace.cli.run_train`, put back after:
+mace's command is run as it is, but for four names of its module `mace.cli.run_train`, put back after:
 `DDP`, which mace calls with `device_ids` as GPUs need it and which on the CPU must not get any;
 `configure_model`, which builds the first model: here it may be given one, and gets simkit's kernels;
+`get_optimizer`, which makes one of mace's optimisers: here it may be SOAP;
 `deepcopy`, which makes the copy that is saved: that one gets mace's own modules back.
 """
 
@@ -34,6 +35,7 @@ from simkit.errors import InputError
 from simkit.potential.card import Card
 from simkit.potential.mace_backend import default_dtype, quarantine
 from simkit.potential.mace_fused_training import check_gradients, fuse, unfuse
+from simkit.potential.mace_soap import soap
 from simkit.potential.mace_train import convert, trainable
 
 with quarantine():
@@ -59,6 +61,7 @@ class Job:
     written    the pickle that mace writes at the end; result: base of the safe model made of it; card: its card
     meeting    a file that does not exist yet, through which the processes find one another
     fused      train through simkit's kernels where the model and the device allow it
+    optimiser  "adam", mace's own, or "soap"
     """
 
     arguments: tuple[str, ...]
@@ -70,6 +73,7 @@ class Job:
     card: Mapping[str, Any]
     meeting: str
     fused: bool = True
+    optimiser: str = "adam"
 
 
 def read_job(path: str | Path) -> Job:
@@ -119,25 +123,32 @@ def join(job: Job, rank: int) -> None:
 
 @contextmanager
 def adapted(job: Job) -> Iterator[None]:
-    """mace's trainer with the three names of the module's docstring replaced."""
-    before = run_train.DDP, run_train.configure_model, run_train.deepcopy
+    """mace's trainer with the four names of the module's docstring replaced."""
+    before = run_train.DDP, run_train.configure_model, run_train.deepcopy, run_train.get_optimizer
+    made: list[torch.nn.Module] = []
     run_train.DDP = on_cpu
-    run_train.configure_model = configured(job, run_train.configure_model)
+    run_train.configure_model = configured(job, run_train.configure_model, made)
     run_train.deepcopy = plain_copy
+    if job.optimiser == "soap":
+        run_train.get_optimizer = lambda args, options: soap(made[-1], options["params"], args.lr)
     try:
         yield
     finally:
-        run_train.DDP, run_train.configure_model, run_train.deepcopy = before
+        run_train.DDP, run_train.configure_model, run_train.deepcopy, run_train.get_optimizer = before
 
 
-def configured(job: Job, build: Callable[..., tuple[torch.nn.Module, Any]]) -> Callable[..., Any]:
-    """mace's `configure_model`: the first model, given or built, ready for the way it is trained."""
+def configured(
+    job: Job, build: Callable[..., tuple[torch.nn.Module, Any]], made: list[torch.nn.Module]
+) -> Callable[..., Any]:
+    """mace's `configure_model`: the first model, given or built, made ready for its training; appended to `made`."""
 
     def configure(args: argparse.Namespace, loader: Any, *rest: Any) -> tuple[torch.nn.Module, Any]:
         model, outputs = (trainable(job.start), OUTPUTS) if job.start else build(args, loader, *rest)
         if job.fused and args.device == "cpu":
-            return fused_or_plain(model, args, loader, outputs), outputs
-        logging.info("Training through mace's own modules")
+            model = fused_or_plain(model, args, loader, outputs)
+        else:
+            logging.info("Training through mace's own modules")
+        made.append(model)
         return model, outputs
 
     return configure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -22,12 +22,13 @@ Natural = Annotated[int, Field(ge=0)]
 
 
 class Polish(Section):
-    """A further training of each member that goes on from the one before: small steps, other weights of the loss.
+    """A further training of each member that goes on from the one before: other steps, other weights of the loss.
 
     Fields as in `Training`, whose other settings are kept.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 6
+    optimiser: Literal["soap", "adam"] = "soap"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     final_learning_rate: Annotated[float, Field(gt=0)] = 1e-5
     energy_weight: Annotated[float, Field(gt=0)] = 200.0

@@ -150,6 +150,7 @@ def _job(settings: Training, baseline: Baseline, place: Place, start: Path | Non
         "card": dataclasses.asdict(card),
         "meeting": str(place.folder / "meeting"),
         "fused": settings.fused,
+        "optimiser": settings.optimiser,
     }
 
 

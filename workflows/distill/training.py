@@ -21,6 +21,8 @@ class Training(Section):
         spherical harmonics, order of the products, A, widths of the radial network, radial functions
     epochs       passes over the labels
     batch_size   structures of one step, all processes together
+    optimiser    "soap" (Adam in the eigenbases of each matrix of weights) or "adam"; with SOAP an epoch costs a tenth
+                 more and teaches what several of Adam's do
     learning_rate, final_learning_rate  of the first and the last epoch; in between it decays exponentially
     restart_learning_rate  in place of learning_rate where a recipe goes on from a model: a given one, or that of the
                  round before
@@ -43,7 +45,8 @@ class Training(Section):
     bessel: Natural = 8
     epochs: Natural = 30
     batch_size: Natural = 4
-    learning_rate: Positive = 0.01
+    optimiser: Literal["soap", "adam"] = "soap"
+    learning_rate: Positive = 3e-3
     final_learning_rate: Positive = 1e-4
     restart_learning_rate: Positive = 2e-3
     elements: Annotated[tuple[str, ...], Field(strict=False)] = ()

@@ -15,6 +15,7 @@ from simkit.errors import CorruptFileError, InputError
 from simkit.potential import mace_trainer
 from simkit.potential.mace import MACEPotential, Place
 from simkit.potential.mace_backend import quarantine
+from simkit.potential.mace_soap import UnfoldedSOAP
 from simkit.potential.mace_train import convert, trainable
 from simkit.potential.mace_trainer import Job, adapted, end, environment, first_failure, run_train
 
@@ -68,14 +69,27 @@ def job(**changes):
 
 def test_the_names_of_mace_are_put_back_even_after_a_failure(tmp_path):
     base = potential.save_safe(small_mace(), tmp_path / "m", CARD)
-    before = run_train.DDP, run_train.configure_model
+    before = run_train.DDP, run_train.configure_model, run_train.get_optimizer
     with pytest.raises(RuntimeError), adapted(job(start=str(base), fused=False)):
         assert run_train.DDP is mace_trainer.on_cpu
         module, outputs = run_train.configure_model(None, None, None)
         assert module.r_max == 5.0
         assert outputs["forces"]
         raise RuntimeError
-    assert (run_train.DDP, run_train.configure_model) == before
+    assert (run_train.DDP, run_train.configure_model, run_train.get_optimizer) == before
+
+
+@pytest.mark.parametrize(("word", "kind"), [("soap", UnfoldedSOAP), ("adam", torch.optim.Adam)])
+def test_the_optimiser_is_the_one_asked_for(tmp_path, word, kind):
+    base = potential.save_safe(small_mace(), tmp_path / "m", CARD)
+    args = run_train.tools.build_default_arg_parser().parse_args(["--name=a", "--lr=0.002"])
+    with adapted(job(start=str(base), fused=False, optimiser=word)):
+        module, _ = run_train.configure_model(None, None, None)
+        optimiser = run_train.get_optimizer(args, run_train.get_params_options(args, module))
+    assert isinstance(optimiser, kind)
+    shapes = [tuple(p.shape) for group in optimiser.param_groups for p in group["params"]]
+    assert ((16, 16) in shapes) == (word == "soap")
+    assert {group["lr"] for group in optimiser.param_groups} == {0.002}
 
 
 def test_each_process_knows_its_place():
