@@ -180,7 +180,8 @@ def test_the_model_has_the_errors_that_the_trainer_reports(trained):
     assert min(ours) > 1.0  # the comparison is of something
     assert [epoch for epoch, _ in seen] == [0, 1]
     assert seen[1][1]["validation_loss"] == done.history[1].validation_loss
-    assert [item.learning_rate for item in done.history] == pytest.approx([TINY.learning_rate, TINY.final_learning_rate])
+    rates = [TINY.learning_rate, TINY.final_learning_rate]
+    assert [item.learning_rate for item in done.history] == pytest.approx(rates)
 
 
 def test_a_finished_folder_is_read_back_and_another_request_refused(trained, labels):
