@@ -13,6 +13,8 @@ from simkit.structure import Batch
 
 MARGIN = 1.0 + 1e-6
 """Bins are this much wider than they need be, so that rounding never moves a neighbour out of reach."""
+MOST_REACH = 10**6
+"""Bins; more than any allowed number of images, and a whole number that can be counted with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,7 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Homes:
-    """Atoms moved into their cells: turns (n, 3) cells moved by, bin_of (n, 3), flat (n,) bin among all of the batch."""
+    """Atoms moved into their cells: turns (n, 3) cells moved by, bin_of (n, 3), flat (n,) bin in the batch."""
 
     turns: Integers
     bin_of: Integers
@@ -78,9 +80,6 @@ def grid_of(batch: Batch, cutoff_A: float) -> tuple[Grid, Homes]:
     inner = (home - origin[batch.system_of]) / extent[batch.system_of] * bins[batch.system_of]
     bin_of = np.clip(inner.astype(np.int64), 0, bins[batch.system_of] - 1)
     return grid, Homes(turns, bin_of, _flat(bin_of, grid, batch.system_of))
-
-
-MOST_REACH = 10**6
 
 
 def _wrapped(batch: Batch) -> tuple[Integers, Floats]:

@@ -19,7 +19,7 @@ from simkit.potential.edge_buffers import EdgeBuffers
 from simkit.structure import Batch
 
 MOST_AT_ONCE = 4_000_000
-"""Pairs looked at in one piece while candidates are sought: bounds the memory of the search, a few hundred bytes each."""
+"""Pairs looked at in one piece while candidates are sought: bounds the memory of the search, some 100 bytes each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +63,7 @@ def find_candidates(batch: Batch, cutoff_A: float, skin_A: float, device: torch.
     translations = torch.from_numpy(grid.translations(batch.cells)).to(device)
     found = [search.piece(low, high, translations, reach_A) for low, high in search.pieces()]
     parts = [torch.cat(columns) for columns in zip(*found, strict=True)]
-    return SkinList(
-        Candidates(*parts), grid, reach_A, homes.turns, home, batch.cells, batch.periodic, batch.system_of
-    )
+    return SkinList(Candidates(*parts), grid, reach_A, homes.turns, home, batch.cells, batch.periodic, batch.system_of)
 
 
 def still_holds(found: SkinList, batch: Batch, cutoff_A: float) -> bool:
@@ -181,7 +179,9 @@ class _Search:
         system = self.system_of[atom]
         t = {name: table[system] for name, table in self.tables.items()}
         wide = 2 * t["reach"] + 1
-        step = torch.stack([local // (wide[:, 1] * wide[:, 2]), local // wide[:, 2] % wide[:, 1], local % wide[:, 2]], 1)
+        step = torch.stack(
+            [local // (wide[:, 1] * wide[:, 2]), local // wide[:, 2] % wide[:, 1], local % wide[:, 2]], 1
+        )
         target = self.bin_of[atom] + step - t["reach"]
         turn = torch.div(target, t["bins"], rounding_mode="floor")
         inner = target - turn * t["bins"]

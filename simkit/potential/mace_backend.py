@@ -49,11 +49,14 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
 with quarantine():
     import mace  # noqa: F401  (before e3nn)
     from e3nn import o3
+    from mace.cli.convert_e3nn_cueq import run as to_cueq
+    from mace.cli.convert_e3nn_oeq import run as to_oeq
     from mace.modules import gate_dict, interaction_classes, readout_classes
     from mace.modules.blocks import LinearReadoutBlock, NonLinearReadoutBlock
     from mace.modules.models import MACE, ScaleShiftMACE
     from mace.modules.radial import BesselBasis
     from mace.modules.symmetric_contraction import SymmetricContraction
+    from mace.tools.compile import disable_e3nn_codegen, simplify
     from mace.tools.scripts_utils import extract_config_mace_model
 
 MACE_BLOCKS = {
@@ -72,10 +75,14 @@ __all__ = [
     "RELAXED",
     "ScaleShiftMACE",
     "default_dtype",
+    "disable_e3nn_codegen",
     "extract_config_mace_model",
     "gate_dict",
     "interaction_classes",
     "o3",
     "quarantine",
     "readout_classes",
+    "simplify",
+    "to_cueq",
+    "to_oeq",
 ]
