@@ -15,6 +15,8 @@ from contextlib import contextmanager, redirect_stdout
 import torch
 
 RELAXED = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+OTHERS = r"(e3nn|mace|torch|cuequivariance|cuequivariance_torch)(\.|$)"
+"""Packages whose warnings are hidden in quarantine."""
 
 
 @contextmanager
@@ -23,9 +25,9 @@ def quarantine() -> Iterator[None]:
     before, dtype = os.environ.get(RELAXED), torch.get_default_dtype()
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.filterwarnings("ignore", category=UserWarning, message="The TorchScript type system")
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"(e3nn|mace|torch)(\.|$)")
-        warnings.filterwarnings("ignore", category=FutureWarning, module=r"(e3nn|mace|torch)(\.|$)")
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(e3nn|mace|torch)(\.|$)")
+        warnings.filterwarnings("ignore", category=UserWarning, module=OTHERS)
+        warnings.filterwarnings("ignore", category=FutureWarning, module=OTHERS)
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=OTHERS)
         try:
             yield
         finally:

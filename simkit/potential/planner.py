@@ -67,12 +67,11 @@ def evaluate_in_parts(
     device, cutoff_A, per_edge = plan
     memory = per_edge if isinstance(per_edge, EdgeMemory) else EdgeMemory(per_edge)
     edges = expected_edges(batch, cutoff_A)
-    known, queue, done = None, [(0, len(batch))], []
+    plan_from = lambda low: planned(edges, low, device, memory)  # noqa: E731
+    known, queue, done = memory.bytes_per_edge, plan_from(0), []
     while queue:
-        if known != memory.bytes_per_edge:  # plan all that is left
-            known, low = memory.bytes_per_edge, queue[-1][0]
-            ranges = split_by_cost(edges[low:] * known, limit_of(device, edges.sum() * known, memory.share))
-            queue = [(low + a, low + b) for a, b in ranges][::-1]
+        if known != memory.bytes_per_edge:
+            known, queue = memory.bytes_per_edge, plan_from(queue[-1][0])
         low, high = queue.pop()
         part = batch if high - low == len(batch) else systems(batch, low, high)
         try:
@@ -85,10 +84,18 @@ def evaluate_in_parts(
                 ) from error
             torch.cuda.empty_cache()
             memory.ran_out()
-            known = memory.bytes_per_edge  # halved here, whatever the plan says
             middle = (low + high) // 2
-            queue += [(middle, high), (low, middle)]
+            known, queue = memory.bytes_per_edge, [*plan_from(high), (middle, high), (low, middle)]
     return joined(done, batch)
+
+
+def planned(edges: np.ndarray, low: int, device: torch.device, memory: EdgeMemory) -> list[tuple[int, int]]:
+    """Ranges of the systems from `low` on, the first one last."""
+    if low == len(edges):
+        return []
+    limit = limit_of(device, edges.sum() * memory.bytes_per_edge, memory.share)
+    ranges = split_by_cost(edges[low:] * memory.bytes_per_edge, limit)
+    return [(low + first, low + last) for first, last in ranges][::-1]
 
 
 def measured(
