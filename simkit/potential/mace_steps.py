@@ -29,8 +29,9 @@ from simkit.structure import Batch
 
 SKIN_A = 0.5
 """Candidates reach this far beyond the cutoff: 12 % more pairs to filter at 6 A, a search every tens of steps."""
-MOST_KEPT = 4
-"""Batches whose lists are kept: parts of one large batch, or images that are asked for in turn."""
+MOST_KEPT = 16
+"""Batches whose lists are kept: parts of one large batch, or images that are asked for in turn. A list takes about 100
+bytes an edge, an evaluation thousands."""
 
 Run = Callable[[Data], tuple[Tensor, Tensor]]
 """From what a module reads to energies (systems,) and the gradient with respect to the edge vectors."""
@@ -46,10 +47,11 @@ class Kept:
 
 
 class DeviceSteps:
-    """Evaluates batches through lists and frames that it keeps between calls; results do not depend on what is kept.
+    """Evaluates batches through lists and frames that it keeps between calls.
 
-    A batch finds its list again by its systems and by how far its atoms have moved; searches, widenings count how often
-    candidates were sought and edges outgrew their buffers.
+    What is kept decides the order of sums, so results depend on it by their rounding and no more. A batch finds its list
+    again by its systems and by how far its atoms have moved; searches and widenings count how often candidates were
+    sought and edges outgrew their buffers.
     """
 
     def __init__(self, run: Run, reading: Reading, skin_A: float = SKIN_A) -> None:

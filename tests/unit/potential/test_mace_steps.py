@@ -202,7 +202,7 @@ def test_buffers_are_kept_between_steps_and_lists_of_several_batches_side_by_sid
             steps.evaluate(species(batch), batch.moved_to(batch.positions + 0.01 * k), True)
     assert steps.searches == 2
     assert len(set(seen)) == 2
-    many = [Batch.of(rattled(cells()[:1], 0.3, seed)) for seed in range(3)]
+    many = [Batch.of(rattled([cells()[0].repeated(1, 1, 3)], 0.3, seed)) for seed in range(mace_steps.MOST_KEPT)]
     for k, batch in enumerate(many):
         batch = Batch(
             batch.numbers[: -k or None],
