@@ -49,9 +49,9 @@ class Kept:
 class DeviceSteps:
     """Evaluates batches through lists and frames that it keeps between calls.
 
-    What is kept decides the order of sums, so results depend on it by their rounding and no more. A batch finds its list
-    again by its systems and by how far its atoms have moved; searches and widenings count how often candidates were
-    sought and edges outgrew their buffers.
+    What is kept decides the order of sums, so results depend on it by their rounding and no more. A batch finds its
+    list again by its systems and by how far its atoms have moved; searches and widenings count how often candidates
+    were sought and edges outgrew their buffers.
     """
 
     def __init__(self, run: Run, reading: Reading, skin_A: float = SKIN_A) -> None:
