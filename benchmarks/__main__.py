@@ -24,7 +24,10 @@ NAMES = (
     "msd",
     "md_overhead",
     "build_cells",
+    "memory",
 )
+ON_CUDA = ("gpu_goals",)
+"""Only run by default where torch sees a CUDA device."""
 GOAL = re.compile(r"[CG]\d+,? ")
 """How a row begins that stands for a goal."""
 
@@ -34,19 +37,26 @@ def main() -> int:
     asked = sys.argv[1:]
     if asked[:1] == ["recipes"]:
         return subprocess.run([sys.executable, str(HERE / "recipes.py"), *asked[1:]], check=False).returncode
-    unknown = [name for name in asked if name not in NAMES]
+    known = (*NAMES, *ON_CUDA)
+    unknown = [name for name in asked if name not in known]
     if unknown:
-        sys.stderr.write(f"{unknown[0]!r} is no benchmark; there are {', '.join(NAMES)} and recipes.\n")
+        sys.stderr.write(f"{unknown[0]!r} is no benchmark; there are {', '.join(known)} and recipes.\n")
         return 2
     from rows import HEADER, machine
 
     folder = HERE / "results" / machine()
     folder.mkdir(parents=True, exist_ok=True)
-    codes = [run(name, folder) for name in asked or NAMES]
-    goals = [line for name in NAMES for line in kept(folder / f"{name}.csv") if GOAL.match(line)]
+    codes = [run(name, folder) for name in asked or (known if has_cuda() else NAMES)]
+    goals = [line for name in known for line in kept(folder / f"{name}.csv") if GOAL.match(line)]
     (folder / "table.csv").write_text("\n".join([HEADER, *goals]) + "\n")
     sys.stdout.write(f"# table: {folder / 'table.csv'}\n")
     return max(codes)
+
+
+def has_cuda() -> bool:
+    """Whether torch sees a CUDA device, asked in a process of its own: the benchmarks get the memory to themselves."""
+    words = [sys.executable, "-c", "import sys, torch; sys.exit(not torch.cuda.is_available())"]
+    return subprocess.run(words, check=False).returncode == 0
 
 
 def run(name: str, folder: Path) -> int:

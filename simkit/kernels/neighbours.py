@@ -52,8 +52,8 @@ def pairs_within(positions: NDArray, cells: NDArray, periodic: NDArray, starts: 
         raise InputError(f"cutoff {cutoff_A} A; it must be a positive finite length.")
     if not np.isfinite(positions).all():
         raise InputError("positions hold numbers that are not finite; neighbours cannot be found.")
-    heights = _heights(cells)
-    _check_images(heights, periodic, cutoff_A)
+    heights = heights_of(cells)
+    check_images(heights, periodic, cutoff_A)
     capacity = _expected(positions, cells, periodic, starts, cutoff_A)
     while True:
         first, second = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int64)
@@ -67,13 +67,14 @@ def pairs_within(positions: NDArray, cells: NDArray, periodic: NDArray, starts: 
         capacity = found
 
 
-def _heights(cells: NDArray) -> NDArray:
+def heights_of(cells: NDArray) -> NDArray:
     """(m, 3) distance between opposite faces, A."""
     normals = np.cross(np.roll(cells, -1, axis=1), np.roll(cells, -2, axis=1))
     return np.abs(np.linalg.det(cells))[:, None] / np.linalg.norm(normals, axis=2)
 
 
-def _check_images(heights: NDArray, periodic: NDArray, cutoff_A: float) -> None:
+def check_images(heights: NDArray, periodic: NDArray, cutoff_A: float) -> None:
+    """Raise InputError where a cutoff reaches more than `MOST_IMAGES` images of a cell (heights (m, 3) A)."""
     images = np.where(periodic, 2 * np.ceil(cutoff_A / heights) + 1, 1).prod(axis=1)
     if images.max() > MOST_IMAGES:
         raise InputError(

@@ -32,13 +32,13 @@ BACKENDS = {
 ANALYTIC = {"lj": lennard_jones, "morse": morse}
 PLAIN = ("default", "chgnet", "d3", *ANALYTIC)
 PREFIXED = ("mace", "mace-mp", "simkit")
-OPTIONS = ("head", "path", "trust")
+OPTIONS = ("head", "path", "trust", "backend", "graphs", "neighbours")
 
 
 @dataclass(frozen=True)
 class Request:
     """What was asked: kind before the colon, rest after it, whether D3(BJ) is added, where it runs; a committee's
-    members."""
+    members; path and means of a MACE (backend, graphs, neighbours, where they were given)."""
 
     kind: str
     rest: str
@@ -49,6 +49,7 @@ class Request:
     head: str | None
     members: tuple[Request, ...] = ()
     path: str = "auto"
+    means: tuple[tuple[str, str], ...] = ()
 
 
 def load(spec: str, device: str = "auto", dtype: str = "float32", trust: str | None = None) -> Potential:
@@ -57,7 +58,9 @@ def load(spec: str, device: str = "auto", dtype: str = "float32", trust: str | N
     spec: 'default', 'chgnet', 'd3', 'lj', 'morse', 'mace-mp:SIZE', 'mace:FILE' (a pickle: only with
     trust = its file name or SHA-256), 'simkit:FILE' (safe format, or the name of an embedded model); each may end
     in '+d3' for PBE-D3(BJ) dispersion, and mace specs take '?head=NAME&trust=NAME&path=torch'
-    (path: 'auto', 'fused' by simkit's kernels on the CPU, 'torch'). 'committee:SPEC,SPEC,SPEC' is the
+    (path: 'auto', 'fused' by simkit's kernels on the CPU, 'torch'); of the torch path also
+    'backend=plain|compile|cueq|oeq', 'graphs=off|auto|on', 'neighbours=auto|host|device' (see
+    `mace_place.Place`). 'committee:SPEC,SPEC,SPEC' is the
     mean of several of these with their spread (see `Committee`). device: 'auto', 'cpu', 'cuda',
     'cuda:N'; dtype: 'float32' or 'float64' (analytic potentials and D3 always run in float64 on the CPU).
     Raises InputError with the nearest name for an unknown word, an absent device or an unknown dtype,
@@ -151,7 +154,8 @@ def parse(spec: str, device: str, dtype: str, trust: str | None) -> Request:
         if option not in OPTIONS or not colon:
             raise InputError(f"unknown option {option!r} in potential {spec!r}; {nearest(option, OPTIONS)}")
     trust, head, path = trust or options.get("trust"), options.get("head"), options.get("path", "auto")
-    return Request(kind, rest, dispersion, device, dtype, trust, head, path=path)
+    means = tuple((name, options[name]) for name in ("backend", "graphs", "neighbours") if name in options)
+    return Request(kind, rest, dispersion, device, dtype, trust, head, path=path, means=means)
 
 
 def parse_committee(spec: str, device: str, dtype: str, trust: str | None) -> Request:
@@ -185,7 +189,7 @@ def make(request: Request) -> Potential:
         return ANALYTIC[request.kind]() if request.kind in ANALYTIC else backend("d3").load_d3(read_card("d3"))
     if request.kind == "chgnet":
         return backend("chgnet").load_chgnet(read_card("chgnet"), device, dtype)
-    place = backend("mace").Place(device, dtype, request.head, request.path)
+    place = backend("mace").Place(device, dtype, request.head, request.path, **dict(request.means))
     if request.kind == "mace-mp":
         return backend("mace-mp").load_mace_mp(request.rest, read_card("mace-mp"), place)
     if request.kind == "simkit":

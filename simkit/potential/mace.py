@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,40 +17,34 @@ from simkit.elements import SYMBOLS
 from simkit.errors import CorruptFileError, InputError, UntrustedFileError, nearest
 from simkit.kernels.edges import edges_of
 from simkit.kernels.neighbours import pairs_within
+from simkit.potential import cuda_graph
 from simkit.potential.base import Evaluations, Potential
 from simkit.potential.card import Card
 from simkit.potential.gradient import PairGradient, read_back, to_device
+from simkit.potential.mace_accelerated import module_for, telling_failures
 from simkit.potential.mace_backend import MACE, ScaleShiftMACE, quarantine
+from simkit.potential.mace_frame import Data, Reading
 from simkit.potential.mace_host import evaluate_on_host, host_bytes_per_edge
-from simkit.potential.mace_host_gate import check_parity, fused_reason
+from simkit.potential.mace_host_gate import check_parity, gate_cell
 from simkit.potential.mace_host_weights import HostModel, read_model
-from simkit.potential.planner import evaluate_in_parts
+from simkit.potential.mace_place import Place, lists_on_device, torch_reason
+from simkit.potential.mace_steps import DeviceSteps
+from simkit.potential.parity import refuse_unlike
+from simkit.potential.planner import EdgeMemory, evaluate_in_parts
+from simkit.potential.replays import REPEATS, Replays
 from simkit.structure import Batch
 
-PATHS = ("auto", "fused", "torch")
 BYTES_PER_EDGE_AND_CHANNEL = 6_000
 """Device memory of one evaluation over directed edges and channels in float32, a generous estimate."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where and how precisely a model runs, and which of its heads.
-
-    path: 'fused' (simkit's kernels; CPU, scalar models), 'torch', or 'auto': fused where that can be.
-    """
-
-    device: torch.device
-    dtype: torch.dtype
-    head: str | None = None
-    path: str = "auto"
 
 
 class MACEPotential(Potential):
     """A MACE module as a batched potential. Raises InputError for models that need more than a graph.
 
     The energy is the total one, with the isolated-atom energies the model was trained with. Forces are
-    deterministic on the CPU; on CUDA the order of sums is not promised. Where the kernels evaluate the model they are
-    held to torch when it is made; SimkitError when they disagree.
+    deterministic on the CPU; on CUDA the order of sums is not promised. Whatever evaluates the model other than mace's
+    own module with edges from the host (the kernels, lists on the device, another backend, recorded steps) is held to
+    that when it is made; SimkitError with the numbers when they disagree.
     """
 
     def __init__(self, module: torch.nn.Module, card: Card, place: Place) -> None:
@@ -64,10 +59,15 @@ class MACEPotential(Potential):
         self.path_reason = torch_reason(module, place)
         module = module.requires_grad_(False).eval()
         self._host = None if self.path_reason else self._checked_host(module.to(dtype=torch.float64))
-        self._module = module.to(device=place.device, dtype=place.dtype)
         channels = module.node_embedding.linear.irreps_out.dim
         wide = 2 if place.dtype == torch.float64 else 1
-        self._bytes_per_edge = BYTES_PER_EDGE_AND_CHANNEL * channels / 16 * wide
+        self._memory = EdgeMemory(BYTES_PER_EDGE_AND_CHANNEL * channels / 16 * wide)
+        self.replays: Replays | None = None
+        self.steps: DeviceSteps | None = None
+        self._module = self._run = module
+        if self._host is None:
+            self._prepare_torch(module)
+        self._module = module.to(device=place.device, dtype=place.dtype)
         self.card = replace(
             card,
             elements=tuple(SYMBOLS[z] for z in known),
@@ -86,12 +86,63 @@ class MACEPotential(Potential):
         """'fused' when simkit's kernels evaluate the model, 'torch' when mace does; `path_reason` says why."""
         return "torch" if self._host is None else "fused"
 
+    @property
+    def means(self) -> str:
+        """What evaluates the model, in words."""
+        return "simkit's kernels" if self._host is not None else self._place.means
+
     def _compute(self, batch: Batch, virials: bool) -> Evaluations:
         if self._host is not None:
             plan = (self._place.device, self._cutoff_A, host_bytes_per_edge(self._host))
             return evaluate_in_parts(partial(self._fused_part, self._host), batch, virials, plan)
-        plan = (self._place.device, self._cutoff_A, self._bytes_per_edge)
-        return evaluate_in_parts(partial(self._torch_part, self._module, self._place.dtype), batch, virials, plan)
+        plan = (self._place.device, self._cutoff_A, self._memory)
+        return evaluate_in_parts(self._part, batch, virials, plan)
+
+    def _part(self, batch: Batch, virials: bool) -> Evaluations:
+        """A batch that fits, by the backend, with edges from the device or the host."""
+        if self.steps is None:
+            return self._torch_part(self._run, self._place.dtype, batch, virials)
+        try:
+            return self.steps.evaluate(self._species[batch.numbers], batch, virials)
+        except torch.OutOfMemoryError:
+            if self.replays is not None:
+                self.replays.forget()
+            raise
+
+    def _prepare_torch(self, module: torch.nn.Module) -> None:
+        """Choose backend, list and recordings, and hold them to mace's own module in float64 with edges from the host.
+
+        Raises SimkitError, with the numbers, when they disagree.
+        """
+        place = self._place
+        lists = lists_on_device(place)
+        if lists or place.backend != "plain":
+            batch = Batch.of([gate_cell(module.atomic_numbers.cpu().numpy())] * 2)
+            exact = module.to(device=place.device, dtype=torch.float64)
+            with torch.jit.optimized_execution(False):  # optimising takes seconds, one evaluation milliseconds
+                wanted = self._torch_part(exact, torch.float64, batch, True)
+        self._run = module_for(place.backend, module.to(device=place.device, dtype=place.dtype), place.device)
+        if lists:
+            self.steps = DeviceSteps(self._runner(), self._reading())
+        if lists or place.backend != "plain":
+            with telling_failures(place.backend):
+                said = [self._part(batch, True) for _ in range(REPEATS + 1 if self.replays else 1)][-1]
+            number = np.float32 if place.dtype == torch.float32 else np.float64
+            remedy = "load it with '?backend=plain&neighbours=host' and report it."
+            refuse_unlike(said, wanted, number, f"{place.means} and mace's own module", remedy)
+
+    def _runner(self) -> Callable[[Data], tuple[torch.Tensor, torch.Tensor]]:
+        """Forward and backward of the module that runs, recorded where that is wanted."""
+        module, place = self._run, self._place
+        run = lambda data: energies_and_gradient(module, dict(data))  # noqa: E731
+        if place.graphs == "off":
+            return run
+        self.replays = Replays(run, cuda_graph.record, strict=place.graphs == "on")
+        return self.replays
+
+    def _reading(self) -> Reading:
+        place = self._place
+        return Reading(self._cutoff_A, self._kinds, self._head, place.dtype, place.device, place.graphs != "off")
 
     def _checked_host(self, module: torch.nn.Module) -> HostModel:
         """The arrays of a module in float64. Raises SimkitError when the kernels do not reproduce it."""
@@ -150,21 +201,6 @@ def energies_and_gradient(module: torch.nn.Module, data: dict[str, torch.Tensor]
         return energy, torch.zeros_like(vectors)
     (gradient,) = torch.autograd.grad(site.sum(), vectors)
     return energy, gradient
-
-
-def torch_reason(module: torch.nn.Module, place: Place) -> str | None:
-    """Why a model goes through torch, in words; None when the kernels take it.
-
-    Raises InputError for an unknown path, and when the fused one is asked for and cannot be.
-    """
-    if place.path not in PATHS:
-        raise InputError(f"path {place.path!r} is unknown; {nearest(place.path, PATHS)}")
-    if place.path == "torch":
-        return "it was asked for"
-    reason = fused_reason(module) if place.device.type == "cpu" else f"the device is {place.device}"
-    if reason is not None and place.path == "fused":
-        raise InputError(f"this MACE model cannot be evaluated by simkit's kernels: {reason}; use path=torch or auto.")
-    return reason
 
 
 def check_module(module: torch.nn.Module) -> None:

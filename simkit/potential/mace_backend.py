@@ -15,6 +15,8 @@ from contextlib import contextmanager, redirect_stdout
 import torch
 
 RELAXED = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+OTHERS = r"(e3nn|mace|torch|cuequivariance|cuequivariance_torch)(\.|$)"
+"""Packages whose warnings are hidden in quarantine."""
 
 
 @contextmanager
@@ -23,9 +25,9 @@ def quarantine() -> Iterator[None]:
     before, dtype = os.environ.get(RELAXED), torch.get_default_dtype()
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.filterwarnings("ignore", category=UserWarning, message="The TorchScript type system")
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"(e3nn|mace|torch)(\.|$)")
-        warnings.filterwarnings("ignore", category=FutureWarning, module=r"(e3nn|mace|torch)(\.|$)")
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(e3nn|mace|torch)(\.|$)")
+        warnings.filterwarnings("ignore", category=UserWarning, module=OTHERS)
+        warnings.filterwarnings("ignore", category=FutureWarning, module=OTHERS)
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=OTHERS)
         try:
             yield
         finally:
@@ -49,11 +51,14 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
 with quarantine():
     import mace  # noqa: F401  (before e3nn)
     from e3nn import o3
+    from mace.cli.convert_e3nn_cueq import run as to_cueq
+    from mace.cli.convert_e3nn_oeq import run as to_oeq
     from mace.modules import gate_dict, interaction_classes, readout_classes
     from mace.modules.blocks import LinearReadoutBlock, NonLinearReadoutBlock
     from mace.modules.models import MACE, ScaleShiftMACE
     from mace.modules.radial import BesselBasis
     from mace.modules.symmetric_contraction import SymmetricContraction
+    from mace.tools.compile import disable_e3nn_codegen, simplify
     from mace.tools.scripts_utils import extract_config_mace_model
 
 MACE_BLOCKS = {
@@ -72,10 +77,14 @@ __all__ = [
     "RELAXED",
     "ScaleShiftMACE",
     "default_dtype",
+    "disable_e3nn_codegen",
     "extract_config_mace_model",
     "gate_dict",
     "interaction_classes",
     "o3",
     "quarantine",
     "readout_classes",
+    "simplify",
+    "to_cueq",
+    "to_oeq",
 ]

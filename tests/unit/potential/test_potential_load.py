@@ -132,6 +132,58 @@ def test_the_plan_keeps_order_and_cost():
     assert planner.split_by_cost(np.array([1.0, 1.0]), np.inf) == [(0, 2)]
 
 
+def measured_on_a_device(monkeypatch, needs):
+    """Stands in for CUDA's allocator: a part needs `needs` bytes per expected edge, and 1e9 bytes are free."""
+    held = {"peak": 0.0}
+    monkeypatch.setattr(planner, "free_bytes", lambda device: 1e9)
+    monkeypatch.setattr(planner, "expected_edges", lambda batch, cutoff: np.full(len(batch), 1e5))
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 5.0)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: held.update(peak=5.0))
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: held["peak"])
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    sizes, inner = [], potential.load("lj")
+
+    def part(batch, virials):
+        sizes.append(len(batch))
+        held["peak"] = 5.0 + needs * 1e5 * len(batch)
+        if needs * 1e5 * len(batch) > 1e9:
+            raise torch.OutOfMemoryError("full")
+        return inner.evaluate_batch(batch, virials)
+
+    return part, sizes
+
+
+@pytest.mark.parametrize(("needs", "says"), [(500.0, [2, 18, 10]), (5001.0, [1, 1, 1]), (9000.0, [1, 1, 1])])
+def test_what_an_edge_needs_is_measured_and_the_rest_planned_by_it(monkeypatch, needs, says):
+    """An estimate of 4000 bytes plans 2 of 1e5 edges into 80 % of 1e9; once it is known, 92 % are filled."""
+    part, sizes = measured_on_a_device(monkeypatch, needs)
+    structures = [copper(seed) for seed in range(30)]
+    memory = planner.EdgeMemory(4000.0)
+    plan = (torch.device("cuda"), 5.0, memory)
+    whole = planner.evaluate_in_parts(part, Batch.of(structures), True, plan)
+    wanted = potential.load("lj").evaluate_batch(Batch.of(structures), virials=True)
+    for name in ("energy", "forces", "stress", "virials", "system_of"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(wanted, name))
+    done = [size for size in sizes if needs * 1e5 * size <= 1e9]
+    assert done[:3] == says
+    assert sum(done) == 30
+    assert len(sizes) - len(done) <= 1, "memory runs out once at most"
+    assert memory.measured
+    again = planner.evaluate_in_parts(part, Batch.of(structures[:4]), True, plan)
+    np.testing.assert_array_equal(again.energy, wanted.energy[:4])
+
+
+def test_small_parts_say_nothing_about_edges():
+    memory = planner.EdgeMemory(4000.0)
+    memory.learn(1e9, planner.LEAST_MEASURED - 1)
+    assert (memory.bytes_per_edge, memory.measured, memory.share) == (4000.0, False, planner.SHARE_OF_FREE_MEMORY)
+    memory.learn(1e9, 1e6)
+    memory.learn(5e8, 1e6)
+    assert (memory.bytes_per_edge, memory.measured, memory.share) == (1000.0, True, planner.MEASURED_SHARE)
+    memory.ran_out()
+    assert memory.bytes_per_edge == 1000.0 * planner.AFTER_RUNNING_OUT
+
+
 def test_a_planned_batch_is_the_whole_batch(monkeypatch):
     structures = [copper(seed) for seed in range(4)]
     monkeypatch.setattr(planner, "free_bytes", lambda device: 1e9)
