@@ -75,6 +75,11 @@ def _ratio(wanted: Integers, found: Floats) -> Floats:
     return np.divide(wanted, found, out=np.zeros(len(found)), where=found > 0)
 
 
+LATER = -1e18
+"""Place in a row's order of a species that has had all its extra atoms: before those that may have none there, so that
+a row short of others keeps to its shares and `_settle` finds where the atom is missing."""
+
+
 def _shared(base: Integers, rest: Floats, due: Floats, sizes: Integers) -> Integers:
     """base plus 0 or 1 where rest is positive, with row sums `sizes` and the column sums of base + rest."""
     left = np.round(rest.sum(axis=0)).astype(np.int64)
@@ -84,7 +89,8 @@ def _shared(base: Integers, rest: Floats, due: Floats, sizes: Integers) -> Integ
     for row in range(len(base)):
         overdue = due[row] - given
         overdue[left >= open_rows[row]] = np.inf
-        overdue[(left <= 0) | (rest[row] <= 0)] = -np.inf
+        overdue[left <= 0] = LATER
+        overdue[rest[row] <= 0] = -np.inf
         chosen = np.argsort(-overdue, kind="stable")[: int(need[row])]
         extra[row, chosen] += 1
         given[chosen] += 1
