@@ -108,7 +108,7 @@ def test_a_step_waits_for_the_device_once():
 def test_a_backend_says_what_the_plain_module_says(backend, package, module, dtype):
     pytest.importorskip(package)
     ours, theirs = made(module, dtype, backend=backend), made(module, dtype, neighbours="host")
-    alike(*(p.evaluate_batch(stepped(1), virials=True) for p in (ours, theirs)), torch.float32)
+    alike(*(p.evaluate_batch(stepped(1), virials=True) for p in (ours, theirs)), dtype)
 
 
 def test_a_batch_larger_than_the_memory_is_split_and_nothing_is_lost():

@@ -21,7 +21,15 @@ from simkit.workflows.distill.history import DivergedError, Epoch, Reader, from_
 from simkit.workflows.distill.train import Training, claim, held_out, like, read_trained, train
 
 TINY = Training(
-    channels=4, lmax=1, radial_mlp=(8,), bessel=4, epochs=2, batch_size=4, validation_fraction=0.2, threads=1
+    channels=4,
+    lmax=1,
+    radial_mlp=(8,),
+    bessel=4,
+    epochs=2,
+    batch_size=4,
+    validation_fraction=0.2,
+    threads=1,
+    optimiser="soap",
 )
 
 

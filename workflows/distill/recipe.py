@@ -24,11 +24,11 @@ Natural = Annotated[int, Field(ge=0)]
 class Polish(Section):
     """A further training of each member that goes on from the one before: other steps, other weights of the loss.
 
-    Fields as in `Training`, whose other settings are kept.
+    Fields as in `Training`, whose other settings are kept; so is its optimiser where none is named.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 6
-    optimiser: Literal["soap", "adam"] = "soap"
+    optimiser: Literal["adam", "soap"] | None = None
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     final_learning_rate: Annotated[float, Field(gt=0)] = 1e-5
     energy_weight: Annotated[float, Field(gt=0)] = 200.0

@@ -181,7 +181,7 @@ def _member(work: Work, labels: Sequence[Labelled], member: int, start: Path | N
     recipe = work.recipe
     trained = _train(work, labels, begun(recipe.training, start), f"final-{member}", member, start)
     for number, stage in enumerate(recipe.polish):
-        settings = recipe.training.model_copy(update=stage.model_dump())
+        settings = recipe.training.model_copy(update=stage.model_dump(exclude_none=True))
         name = f"polish-{member}" if number == 0 else f"polish-{number}-{member}"
         trained = _train(work, labels, settings, name, member, trained.model_path)
     return trained

@@ -21,8 +21,10 @@ class Training(Section):
         spherical harmonics, order of the products, A, widths of the radial network, radial functions
     epochs       passes over the labels
     batch_size   structures of one step, all processes together
-    optimiser    "soap" (Adam in the eigenbases of each matrix of weights) or "adam"; with SOAP an epoch costs a tenth
-                 more and teaches what several of Adam's do
+    optimiser    "adam", or "soap": Adam in the eigenbases of each matrix of weights, which wants five times the rates.
+        From scratch, 680 labels of chgnet+d3, 32 channels, 8 epochs, the same time: validated forces 243 meV/A and
+        energies 33 meV/atom with SOAP from 5e-2, 338 and 67 with Adam from 1e-2; SOAP from 1e-2 gives 569 and 70,
+        from 3e-3 1145 and 118
     learning_rate, final_learning_rate  of the first and the last epoch; in between it decays exponentially
     restart_learning_rate  in place of learning_rate where a recipe goes on from a model: a given one, or that of the
                  round before
@@ -45,8 +47,8 @@ class Training(Section):
     bessel: Natural = 8
     epochs: Natural = 30
     batch_size: Natural = 4
-    optimiser: Literal["soap", "adam"] = "soap"
-    learning_rate: Positive = 3e-3
+    optimiser: Literal["adam", "soap"] = "adam"
+    learning_rate: Positive = 0.01
     final_learning_rate: Positive = 1e-4
     restart_learning_rate: Positive = 2e-3
     elements: Annotated[tuple[str, ...], Field(strict=False)] = ()

@@ -173,6 +173,20 @@ def test_what_an_edge_needs_is_measured_and_the_rest_planned_by_it(monkeypatch, 
     np.testing.assert_array_equal(again.energy, wanted.energy[:4])
 
 
+def test_running_out_of_memory_makes_the_parts_to_come_smaller():
+    inner, memory = potential.load("lj"), planner.EdgeMemory(4000.0)
+
+    def part(batch, virials):
+        if len(batch) > 1:
+            raise torch.OutOfMemoryError("full")
+        return inner.evaluate_batch(batch, virials)
+
+    planner.evaluate_in_parts(
+        part, Batch.of([copper(seed) for seed in range(4)]), True, (torch.device("cpu"), 5.0, memory)
+    )
+    assert memory.bytes_per_edge == pytest.approx(4000.0 * planner.AFTER_RUNNING_OUT**3)  # 4, then twice 2
+
+
 def test_small_parts_say_nothing_about_edges():
     memory = planner.EdgeMemory(4000.0)
     memory.learn(1e9, planner.LEAST_MEASURED - 1)

@@ -45,6 +45,20 @@ def scaled(by):
     return lambda run, data: lambda given: tuple(by * part for part in run(given))
 
 
+def lopsided(run, data):
+    """A recording whose first system is off by twice what its own atoms allow, less than those of all would."""
+    atoms, all_atoms = int(data["ptr"][1] - data["ptr"][0]), len(data["node_attrs"])
+    assert 2 * atoms < all_atoms
+
+    def replay(given):
+        energy, gradient = run(given)
+        energy = energy.clone()
+        energy[0] += 2 * atoms * replays.ALLOWED[torch.float64] * max(1.0, float(gradient.abs().max()))
+        return energy, gradient
+
+    return replay
+
+
 def broken(run, data):
     raise RuntimeError("operation not permitted when stream is capturing\nand more")
 
@@ -111,7 +125,7 @@ def test_an_element_that_changes_is_read_by_the_recording(module):
     assert (kept.recordings, kept.replayed) == (1, 2)
 
 
-@pytest.mark.parametrize("record", [deaf, scaled(1.0 + 1e-6), scaled(float("nan"))])
+@pytest.mark.parametrize("record", [deaf, scaled(1.0 + 1e-6), scaled(float("nan")), lopsided])
 def test_a_recording_that_disagrees_is_refused_with_the_numbers(module, record):
     steps, _ = made(module, record, strict=False)
     for step in range(REPEATS):
