@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,6 +29,7 @@ STATES = "states"
 
 Key = tuple[str, build.State]
 """A state of a cell, by the label of the cell."""
+Named = TypeVar("Named", bound=tuple)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,25 +87,26 @@ def _is_vacancy(state: build.State) -> bool:
 def relaxed_states(
     config: Hopping,
     potential: Potential,
-    states: Mapping[Key, Structure],
+    states: Mapping[Named, Structure],
     hooks: Hooks,
     name: str,
     hosts: Hosts | None = None,
-) -> dict[Key, Outcome]:
+) -> dict[Named, Outcome]:
     """All states relaxed at fixed cell in one batch; finished ones leave it and are kept at once.
 
-    hosts: the preconditioners of the cells; None: springs between neighbours.
+    states: under keys that begin with the label of their cell; hosts: the preconditioners of the cells, None: springs
+    between neighbours.
     """
     settings = solve.RelaxSettings(max_steps=config.max_steps, optimiser=config.optimiser)
 
-    def prepare(keys: list[Key]) -> solve.Descent:
+    def prepare(keys: list[Named]) -> solve.Descent:
         cells = [states[key] for key in keys]
         asked = settings
         if hosts is not None:
-            asked = replace(settings, model=tuple(hosts.models().states[label] for label, _ in keys))
+            asked = replace(settings, model=tuple(hosts.models().states[key[0]] for key in keys))
         return solve.prepare_relaxation(cells, potential, "fixed", config.end_fmax_eV_per_A, asked)
 
-    kinds = {label: "auto" for label, _ in states} if hosts is None else hosts.kinds
+    kinds = {key[0]: "auto" for key in states} if hosts is None else hosts.kinds
     places = {
         key: Place(f"{name}-{k:04d}", _content(config, state, kinds[key[0]]))
         for k, (key, state) in enumerate(states.items())
