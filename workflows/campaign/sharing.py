@@ -9,8 +9,9 @@ from typing import Any
 from simkit import build
 from simkit.errors import InputError
 from simkit.structure import Structure
-from simkit.workflows import dynamics, elastic, gliding, gliding_points, migration, study
+from simkit.workflows import dynamics, elastic, gliding, migration, study
 from simkit.workflows.cell_steps import Cells, added, glided, moved
+from simkit.workflows.glides import points as gliding_points
 from simkit.workflows.hops import ends
 from simkit.workflows.hops.choice import choose
 
