@@ -4,7 +4,7 @@ import pytest
 from ase_bands import barrier_by_ase
 from ionic import ionic
 
-from simkit import build
+from simkit import build, potential
 from simkit.workflows import migration, relax
 
 COBALT = {"Co": 1.0}
@@ -60,3 +60,17 @@ def test_phases_alone_against_ases_neb(phase, mechanisms, kinds):
     require_same(found, kinds)
     # although ASE's bands start from the shape of our converged ones
     assert all(ours < theirs for _, ours, theirs in found.values()), found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cell", "mechanisms", "number", "kinds"),
+    [
+        ("O3", ["vacancy", "divacancy"], 2, ["O3 vacancy oct-oct", "O3 divacancy oct-oct"]),
+        ("P2", ["vacancy"], 1, ["P2 vacancy Na_e-Na_e"]),
+        ("P2|O3", ["vacancy"], 4, ["O3 vacancy oct-oct"]),
+    ],
+)
+def test_a_shipped_model_against_ases_neb(cell, mechanisms, number, kinds):
+    model = potential.load("simkit:nalox", device="cpu", dtype="float64")
+    require_same(compared(hops_of(cell, model, mechanisms=mechanisms, number=number), model), kinds)
