@@ -15,9 +15,9 @@ from simkit.structure import Structure
 from simkit.workflows.common import QUIET, Hooks, named_structures
 from simkit.workflows.hops import facts, network
 from simkit.workflows.hops.attempts import harmonic
-from simkit.workflows.hops.bands import BANDS, Bench, first_bands
+from simkit.workflows.hops.bands import BANDS, first_bands
 from simkit.workflows.hops.choice import choose
-from simkit.workflows.hops.ends import Key, Ready, ready, relaxed_states, site_energies, states_of, vacancies_of
+from simkit.workflows.hops.ends import Bench, Key, Ready, ready, relaxed_states, site_energies, states_of, vacancies_of
 from simkit.workflows.hops.hessians import hosts_for
 from simkit.workflows.hops.kinetics import Through, through
 from simkit.workflows.hops.record import SPONTANEOUS, TYPES, Chosen, HopResult, SiteEnergy
@@ -71,10 +71,10 @@ def run(
     def find() -> Result:
         work = Counter(label for label, _ in wanted), Counter(item.label for item in chosen)
         hosts = hosts_for(config, potential, cells, work, hooks, name)
-        relaxed = relaxed_states(config, potential, wanted, hooks, f"{name}-state", hosts)
+        bench = Bench(config, potential, hooks, name, hosts)
+        relaxed = relaxed_states(bench, wanted)
         hops = ready(config, cells, chosen, relaxed)
         asked = {k: item for k, item in enumerate(hops) if item.trouble is None}
-        bench = Bench(config, potential, hooks, name, hosts)
         paths = refined(bench, asked, first_bands(bench, asked))
         found = tuple(_result(cells, item, paths.get(k)) for k, item in enumerate(hops))
         vibrating = config.kinetics.attempts == "harmonic"

@@ -12,8 +12,8 @@ from simkit.potential.base import Evaluations
 from simkit.structure import Structure
 from simkit.workflows import migration, numbers, relax
 from simkit.workflows.common import QUIET
-from simkit.workflows.hops.bands import Bench, first_bands
-from simkit.workflows.hops.ends import Ready
+from simkit.workflows.hops.bands import first_bands
+from simkit.workflows.hops.ends import Bench, Ready
 from simkit.workflows.hops.hessians import Hosts, Models
 from simkit.workflows.hops.outputs import hop_line
 from simkit.workflows.hops.record import Chosen

@@ -7,29 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from simkit import solve
-from simkit.potential.base import Potential
-from simkit.workflows.common import Content, Hooks
-from simkit.workflows.hops.ends import Ready
+from simkit.workflows.common import Content
+from simkit.workflows.hops.ends import Bench, Ready
 from simkit.workflows.hops.guesses import guessed
-from simkit.workflows.hops.hessians import Hosts
 from simkit.workflows.hops.keeping import Place, batched
 from simkit.workflows.hops.record import TYPES
-from simkit.workflows.hops.settings import Hopping
 
 Key = TypeVar("Key")
 BANDS = "bands"
 """The stage in which bands are found, which many may share."""
-
-
-@dataclass(frozen=True, eq=False)
-class Bench:
-    """What bands and states are found with: settings, potential, hooks, the name of the step, preconditioners."""
-
-    config: Hopping
-    potential: Potential
-    hooks: Hooks
-    name: str
-    hosts: Hosts
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +56,9 @@ def found(
 
     def prepare(keys: list[Key]) -> solve.Descent:
         bands = list(starts(keys))
-        models = tuple(bench.hosts.models().bands[wanted[key].label] for key in keys)
-        asked = replace(settings, model=models)
+        asked = settings
+        if bench.hosts is not None:
+            asked = replace(settings, model=tuple(bench.hosts.models().bands[wanted[key].label] for key in keys))
         return solve.prepare_paths(bands, bench.potential, config.images, config.climb, asked)
 
     return batched(bench.hooks, places, TYPES, prepare, solve.paths, stage)
@@ -85,5 +72,5 @@ def _fixed(item: Ready, through: Any) -> dict[str, Any]:
 def _content(bench: Bench, one: Wanted) -> Content:
     """What fixes a band: its ends, the way between them, and how it is relaxed."""
     names = ("images", "climb", "fmax_eV_per_A", "barrier_error_eV", "barrier_change_eV", "max_steps", "optimiser")
-    how = {"model": bench.hosts.kinds[one.label], **{name: getattr(bench.config, name) for name in names}}
+    how = {"model": bench.kind(one.label), **{name: getattr(bench.config, name) for name in names}}
     return Content({"step": "band", **one.fixed, **how}, "band")

@@ -13,8 +13,8 @@ from simkit.arrays import Floats
 from simkit.errors import InputError
 from simkit.solve.outcome import Outcome
 from simkit.structure import Structure
-from simkit.workflows.hops.bands import Bench, Wanted, found
-from simkit.workflows.hops.ends import Ready, relaxed_states
+from simkit.workflows.hops.bands import Wanted, found
+from simkit.workflows.hops.ends import Bench, Ready, relaxed_states
 from simkit.workflows.hops.facts import splits
 
 OTHERS_A = 0.8
@@ -23,6 +23,9 @@ SAME_A = 0.3
 """States of a path that differ by no more than this on any atom are one, A."""
 STRAYED_A = 1.0
 """A state on the way that relaxes farther than this from the path is no part of it, A."""
+
+TURNS, RESTS, PIECES = "turns", "rests", "pieces"
+"""The stages of a second look, which many may share."""
 
 Turn = tuple[int, int]
 """Number of a hop, and of one of its states or bands."""
@@ -62,7 +65,7 @@ def _in_turn(bench: Bench, hops: Mapping[int, Ready], paths: Mapping[int, solve.
         key: _wanted(bench, hops, key, "turn", {"ends": [band.initial, band.final], "through": band.through})
         for key, band in starts.items()
     }
-    tried = found(bench, wanted, lambda keys: [starts[key] for key in keys], "turns")
+    tried = found(bench, wanted, lambda keys: [starts[key] for key in keys], TURNS)
     lowest = dict(paths)
     for (k, _), path in tried.items():
         spent = lowest[k].evaluations + path.evaluations
@@ -94,14 +97,7 @@ def _in_pieces(bench: Bench, hops: Mapping[int, Ready], paths: Mapping[int, solv
     """The paths with minima on the way cut there, where those relax to states of their own."""
     rests = {key: rest for k, path in paths.items() for key, rest in _rests(k, path).items()}
     labels = {k: hops[k].chosen.label for k in paths}
-    relaxed = relaxed_states(
-        bench.config,
-        bench.potential,
-        {(labels[k], k, j): rest.start for (k, j), rest in rests.items()},
-        bench.hooks,
-        f"{bench.name}-rest",
-        bench.hosts,
-    )
+    relaxed = relaxed_states(bench, {(labels[k], k, j): rest.start for (k, j), rest in rests.items()}, RESTS)
     outcomes = {(k, j): outcome for (_, k, j), outcome in relaxed.items()}
     starts: dict[Turn, solve.Hop] = {}
     for k, path in paths.items():
@@ -111,7 +107,7 @@ def _in_pieces(bench: Bench, hops: Mapping[int, Ready], paths: Mapping[int, solv
         key: _wanted(bench, hops, key, "piece", {"ends": [piece.initial, piece.final], "guess": piece.guess})
         for key, piece in starts.items()
     }
-    bands = found(bench, wanted, lambda keys: [starts[key] for key in keys], "pieces")
+    bands = found(bench, wanted, lambda keys: [starts[key] for key in keys], PIECES)
     spent = {k: sum(o.evaluations for key, o in outcomes.items() if key[0] == k) for k in paths}
     return {
         k: _joined(path, [band for key, band in bands.items() if key[0] == k], spent[k]) for k, path in paths.items()
