@@ -8,8 +8,10 @@ import numpy as np
 
 from simkit import plot
 from simkit.potential.card import Card
-from simkit.workflows import dynamics, elastic, gliding_figures, gliding_report
+from simkit.workflows import dynamics, elastic
 from simkit.workflows.extras import Extras
+from simkit.workflows.glides import figures as gliding_figures
+from simkit.workflows.glides import report as gliding_report
 from simkit.workflows.rundirs import column, section
 
 COLOURS = 8

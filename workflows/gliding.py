@@ -15,13 +15,10 @@ from simkit.potential.base import Potential
 from simkit.structure import Structure
 from simkit.workflows.cells import area_A2
 from simkit.workflows.common import QUIET, Hooks, named_structures
-from simkit.workflows.gliding_points import Effort, Place, Point, lowest, settled
+from simkit.workflows.glides.points import Effort, Place, Point, Row, answers
+from simkit.workflows.glides.starts import slide_starts
 
 Mode = Literal["rigid", "normal", "held"]
-
-
-NUDGE_A = 0.15
-"""Standard deviation of the in-plane nudge of free ions before a held slide relaxes, A."""
 
 
 class Config(Section):
@@ -29,9 +26,8 @@ class Config(Section):
 
     galleries: indices to slide, or "kinds": one gallery of each kind, as far from an interface as there is.
     modes: "rigid"; "normal", atoms and cell along the normal only; "held", slabs held in the plane and ions free:
-    each point starts with the ions half way and with the ions staying behind, and where octahedra stay octahedra with
-    the ions going the other way, all nudged by `NUDGE_A` (seed), since an ion on a symmetry element would stay there,
-    and the lowest energy counts.
+    each point starts with the ions in several places (`glides.starts.ion_starts`), all nudged (seed), since an ion on a
+    symmetry element would stay there, and the lowest energy counts.
     """
 
     points: int = Field(default=6, ge=3)
@@ -121,15 +117,10 @@ def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QU
         for mode in config.modes
     ]
     fraction = _fractions(config)
-    places = {k: _places(config, task, fraction, name) for k, task in enumerate(tasks)}
-    every = [place for rows in places.values() for row in rows for place in row]
     effort = Effort(config.fmax_eV_per_A, config.max_steps)
-    found = settled(every, potential, effort, hooks, f"{name}: {len(every)} points")
-    profiles = []
-    for k, task in enumerate(tasks):
-        points = [lowest([found[place.key] for place in row], task.what) for row in places[k]]
-        profiles.append(_profile(task, fraction, points))
-    return Result(tuple(profiles))
+    rows = [Row(task.what, _places(config, task, fraction, name)) for task in tasks]
+    found = answers(rows, potential, effort, hooks, name)
+    return Result(tuple(_profile(task, fraction, points) for task, points in zip(tasks, found, strict=True)))
 
 
 def layered(structures: Any) -> dict[str, Structure]:
@@ -151,11 +142,12 @@ def _places(config: Config, task: _Task, fraction: np.ndarray, name: str) -> lis
     up, down = build.letter_vectors(task.structure)
     vectors = [f * up if f > 0 else -f * down for f in fraction]
     stack = build.classify(task.structure).stack
-    starts = {}
-    for letter in (1, -1):
-        after = stack.glide(task.gallery, letter).gap(task.gallery)
-        across = stack.gap(task.gallery).startswith("O") and after.startswith("O")
-        starts[letter] = slide_starts(task.structure, task.gallery, task.mode, config.seed, across)
+    starts = {
+        letter: slide_starts(
+            task.structure, task.gallery, task.mode, config.seed, stack.glide(task.gallery, letter).gap(task.gallery)
+        )
+        for letter in (1, -1)
+    }
     head = f"{name}-{task.label}-gallery{task.gallery}-{task.mode}"
     return [
         [
@@ -169,42 +161,33 @@ def _places(config: Config, task: _Task, fraction: np.ndarray, name: str) -> lis
 def _profile(task: _Task, fraction: np.ndarray, points: list[Point]) -> Profile:
     stack = build.classify(task.structure).stack
     kind = stack.gaps()[task.gallery]
+    plane = plane_of(task.structure)
     return Profile(
-        name=f"{kind} alone" if task.label == kind else f"{kind} in {task.label}",
+        name=name_of(kind, task.label),
         structure=task.label,
         kind=kind,
         gallery=task.gallery,
         mode=task.mode,
         fraction=fraction,
         energy_eV=np.array([point.energy_eV for point in points]),
-        area_A2=area_A2(task.structure),
-        formula_units=float((task.structure.tags["site"] == "TM").sum() / len(stack.gaps())),
-        letter_distance_A=float(np.linalg.norm(build.letter_vectors(task.structure)[0])),
+        area_A2=plane.area_A2,
+        formula_units=plane.formula_units,
+        letter_distance_A=plane.length_A,
         becomes={g: stack.glide(task.gallery, g).gaps()[task.gallery] for g in (1, -1)},
         statuses=tuple(point.status for point in points),
         structures=tuple(point.structure for point in points),
     )
 
 
-def slide_starts(
-    structure: Structure, gallery: int, mode: str, seed: int, across: bool
-) -> list[tuple[Structure, np.ndarray]]:
-    """Structures and weights to start from: one, or for free ions two (half way, staying behind), nudged; across adds
-    ions that go the other way: those of O3 find the octahedra of O1 there."""
-    weights = build.slide_weights(structure, gallery)
-    if mode != "held":
-        return [(structure, weights)]
-    ions = structure.tags["gallery"] == gallery
-    nudged = with_nudged_ions(structure, ions, seed)
-    shares = (0.5, 0.0, -1.0) if across else (0.5, 0.0)
-    return [(nudged, np.where(ions, share, weights)) for share in shares]
+def name_of(kind: str, label: str) -> str:
+    """What a gallery of a structure is called."""
+    return f"{kind} alone" if label == kind else f"{kind} in {label}"
 
 
-def with_nudged_ions(structure: Structure, ions: np.ndarray, seed: int) -> Structure:
-    """The structure with those ions moved a little in the plane (`NUDGE_A`): none stays on a symmetry element."""
-    nudge = np.zeros_like(structure.positions)
-    nudge[ions, :2] = np.random.default_rng(seed).normal(0.0, NUDGE_A, (int(ions.sum()), 2))
-    return structure.moved_to(structure.positions + nudge)
+def plane_of(structure: Structure) -> measure.GlidePlane:
+    """Area of a slab, formula units of it, and how far the next letter is."""
+    units = float((structure.tags["site"] == "TM").sum() / len(build.classify(structure).stack))
+    return measure.GlidePlane(area_A2(structure), units, float(np.linalg.norm(build.letter_vectors(structure)[0])))
 
 
 def galleries_of(asked: Literal["kinds"] | list[int], structure: Structure) -> list[int]:

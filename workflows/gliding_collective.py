@@ -10,18 +10,15 @@ import numpy as np
 from pydantic import Field
 
 from simkit import build, io, solve
+from simkit.arrays import Floats
 from simkit.build.stacking import RULES
 from simkit.config import Section
 from simkit.errors import InputError, Stopped, nearest
 from simkit.potential.base import Evaluation, Potential, Spread
 from simkit.structure import Structure
 from simkit.workflows.common import QUIET, Hooks
-from simkit.workflows.gliding import layered, with_nudged_ions
-
-SHARES = (0.0, 0.5, 1.0)
-"""Where the ions of a gallery start between the slab below (0) and the one above (1)."""
-ACROSS = -1.0
-"""The same in a gallery of octahedra that stays one: the other way, to its next octahedra."""
+from simkit.workflows.glides.starts import ion_starts, with_nudged_ions
+from simkit.workflows.gliding import layered
 
 
 class Config(Section):
@@ -146,18 +143,10 @@ def _task(label: str, structure: Structure, target: str) -> _Task:
     return _Task(label, target, start, build.minimal_moves(stack, end), end)
 
 
-def ion_starts(before: build.Stack, after: build.Stack, moves: build.Moves) -> list[np.ndarray]:
-    """(galleries,) shares of the ions of every gallery, one array for each start.
-
-    All galleries alike, and with those of octahedra that stay octahedra going the other way.
-    """
+def starts_of(before: build.Stack, after: build.Stack, moves: build.Moves) -> list[Floats]:
+    """(galleries,) shares of the ions of every gallery, one array for each start."""
     now, then = before.gaps(), after.gaps()
-    count = len(now)
-    across = np.array([
-        now[k].startswith("O") and then[(moves.first + k) % count].startswith("O") for k in range(count)
-    ])  # fmt: skip
-    starts = [np.full(count, share) for share in SHARES]
-    return starts + ([np.where(across, ACROSS, one) for one in starts] if across.any() else [])
+    return ion_starts(now, [then[(moves.first + k) % len(now)] for k in range(len(now))])
 
 
 def glided(structure: Structure, moves: build.Moves, ions: float | np.ndarray) -> Structure:
@@ -194,7 +183,7 @@ def _ends(config: Config, potential: Potential, tasks: list[_Task], hooks: Hooks
     cells = {}
     for task in tasks:
         nudged = with_nudged_ions(task.start, task.start.layers < 0, config.seed)
-        starts = ion_starts(build.classify(task.start).stack, task.end, task.moves)
+        starts = starts_of(build.classify(task.start).stack, task.end, task.moves)
         cells |= {(task.key, k): glided(nudged, task.moves, ions) for k, ions in enumerate(starts)}
     settings = solve.RelaxSettings(max_steps=config.end_max_steps)
     watch = hooks.watch(f"collective: {len(cells)} ends, slabs held")

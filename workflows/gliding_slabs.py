@@ -9,19 +9,15 @@ import numpy as np
 from pydantic import Field
 
 from simkit import build, io, measure, solve
+from simkit.arrays import Floats
 from simkit.config import Section
 from simkit.errors import InputError
 from simkit.potential.base import Potential
 from simkit.structure import Structure
-from simkit.workflows.cells import area_A2
 from simkit.workflows.common import QUIET, Hooks
-from simkit.workflows.gliding import layered, with_nudged_ions
-from simkit.workflows.gliding_points import Effort, Place, Point, lowest, settled
-
-IONS = (0.5, 0.0, 1.0)
-"""What the ions beside a slab do before they relax: half the way, stay, go along."""
-ACROSS = (-1.0, 0.5, 0.0)
-"""The same in a gallery of octahedra that stays one: they go the other way (-1), to its next octahedra."""
+from simkit.workflows.glides.points import Effort, Place, Point, Row, answers
+from simkit.workflows.glides.starts import ion_starts, with_nudged_ions
+from simkit.workflows.gliding import layered, plane_of
 
 
 class Config(Section):
@@ -115,8 +111,8 @@ class _Task:
         beside = build.slab_weights(self.structure, self.slab, 2.0) == 2.0
         start = with_nudged_ions(self.structure, beside, config.seed) if held else self.structure
         stack = build.classify(self.structure).stack
-        after, j = stack.glide_slab(self.slab, self.g), self.slab
-        shares = list(zip(*(ion_shares(stack.gap(k), after.gap(k)) for k in (j - 1, j)), strict=True))
+        after, beside_it = stack.glide_slab(self.slab, self.g), (self.slab - 1, self.slab)
+        shares = ion_starts([stack.gap(k) for k in beside_it], [after.gap(k) for k in beside_it])
         head = f"{name}-{self.label}-slab{self.slab}-{self.g:+d}-{config.mode}"
         return [
             [
@@ -144,16 +140,9 @@ def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QU
         for slab in _slabs(config, structure)
         for g in config.letters
     ]
-    places = [task.places(config, name) for task in tasks]
-    every = [place for rows in places for row in rows for place in row]
-    effort = Effort(config.fmax_eV_per_A, config.max_steps)
-    found = settled(every, potential, effort, hooks, f"{name}: {len(every)} points")
-    moves = []
-    for task, rows in zip(tasks, places, strict=True):
-        what = f"{task.label}, slab {task.slab} by {task.g:+d}"
-        points = [lowest([found[place.key] for place in row], what) for row in rows]
-        moves.append(_move(config, task, points))
-    return Result(tuple(moves))
+    rows = [Row(f"{task.label}, slab {task.slab} by {task.g:+d}", task.places(config, name)) for task in tasks]
+    found = answers(rows, potential, Effort(config.fmax_eV_per_A, config.max_steps), hooks, name)
+    return Result(tuple(_move(config, task, points) for task, points in zip(tasks, found, strict=True)))
 
 
 def _slabs(config: Config, structure: Structure) -> list[int]:
@@ -163,19 +152,15 @@ def _slabs(config: Config, structure: Structure) -> list[int]:
     return list(range(len(found.stack))) if config.slabs == "all" else list(config.slabs)
 
 
-def ion_shares(before: str, after: str) -> tuple[float, ...]:
-    """What the ions of a gallery may do while it turns from one kind into another."""
-    return ACROSS if before.startswith("O") and after.startswith("O") else IONS
-
-
-def _moved(structure: Structure, slab: int, vector: np.ndarray, ions: tuple[float, float]) -> Structure:
-    weights = build.slab_weights(structure, slab, ions)
+def _moved(structure: Structure, slab: int, vector: np.ndarray, ions: Floats) -> Structure:
+    weights = build.slab_weights(structure, slab, (float(ions[0]), float(ions[1])))
     return structure.moved_to(structure.positions + weights[:, None] * vector)
 
 
 def _move(config: Config, task: _Task, points: list[Point]) -> Move:
     stack = build.classify(task.structure).stack
     glided, j = stack.glide_slab(task.slab, task.g), task.slab
+    plane = plane_of(task.structure)
     return Move(
         structure=task.label,
         slab=j,
@@ -185,9 +170,9 @@ def _move(config: Config, task: _Task, points: list[Point]) -> Move:
         found=_read(points[-1].structure, j),
         fraction=fractions(config),
         energy_eV=np.array([point.energy_eV for point in points]),
-        area_A2=area_A2(task.structure),
-        formula_units=float((task.structure.tags["site"] == "TM").sum() / len(stack)),
-        letter_distance_A=float(np.linalg.norm(build.letter_vectors(task.structure)[0])),
+        area_A2=plane.area_A2,
+        formula_units=plane.formula_units,
+        letter_distance_A=plane.length_A,
         statuses=tuple(point.status for point in points),
         structures=tuple(point.structure for point in points),
     )

@@ -12,10 +12,10 @@ from simkit import build, io, measure, solve
 from simkit.config import Section
 from simkit.potential.base import Potential
 from simkit.structure import Structure
-from simkit.workflows.cells import area_A2
 from simkit.workflows.common import QUIET, Hooks
-from simkit.workflows.gliding import Mode, galleries_of, layered, slide_starts
-from simkit.workflows.gliding_points import Effort, Place, Point, lowest, settled
+from simkit.workflows.glides.points import Effort, Place, Point, Row, answers
+from simkit.workflows.glides.starts import slide_starts
+from simkit.workflows.gliding import Mode, galleries_of, layered, name_of, plane_of
 
 
 class Config(Section):
@@ -90,8 +90,8 @@ class _Task:
 
     def places(self, config: Config, name: str) -> list[list[Place]]:
         """For every unlike point the places to start from."""
-        octahedral = build.classify(self.structure).stack.gap(self.gallery).startswith("O")
-        starts = slide_starts(self.structure, self.gallery, self.mode, config.seed, octahedral)
+        kind = build.classify(self.structure).stack.gap(self.gallery)
+        starts = slide_starts(self.structure, self.gallery, self.mode, config.seed, after=kind)
         head = f"{name}-{self.label}-gallery{self.gallery}-{self.mode}-{config.period}{config.grid}"
         return [
             [Place(f"{head}-{u:.6f}-{v:.6f}-{k}", solve.slid_by(s, w, t), self.mode) for k, (s, w) in enumerate(starts)]
@@ -112,15 +112,9 @@ def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QU
         for g in galleries_of(config.galleries, s)
         for mode in config.modes
     ]
-    places = [task.places(config, name) for task in tasks]
-    every = [place for rows in places for row in rows for place in row]
-    effort = Effort(config.fmax_eV_per_A, config.max_steps)
-    found = settled(every, potential, effort, hooks, f"{name}: {len(every)} points")
-    surfaces = []
-    for task, rows in zip(tasks, places, strict=True):
-        what = f"{task.label}, gallery {task.gallery}, {task.mode} surface"
-        surfaces.append(_surface(task, [lowest([found[place.key] for place in row], what) for row in rows]))
-    return Result(tuple(surfaces))
+    rows = [Row(f"{t.label}, gallery {t.gallery}, {t.mode} surface", t.places(config, name)) for t in tasks]
+    found = answers(rows, potential, Effort(config.fmax_eV_per_A, config.max_steps), hooks, name)
+    return Result(tuple(_surface(task, points) for task, points in zip(tasks, found, strict=True)))
 
 
 def _surface(task: _Task, points: list[Point]) -> Surface:
@@ -129,20 +123,16 @@ def _surface(task: _Task, points: list[Point]) -> Surface:
     kind = stack.gaps()[task.gallery]
     energies = np.array([point.energy_eV for point in points])[grid.index]
     letters = build.letter_vectors(task.structure, every=True)
-    units = float((task.structure.tags["site"] == "TM").sum() / len(stack))
-    plane = measure.GlidePlane(area_A2(task.structure), units, float(np.linalg.norm(letters[0, 0])))
-    gamma = measure.gamma_surface(grid.lattice, energies, plane)
+    gamma = measure.gamma_surface(grid.lattice, energies, plane_of(task.structure))
     return Surface(
-        name=f"{kind} alone" if task.label == kind else f"{kind} in {task.label}",
+        name=name_of(kind, task.label),
         structure=task.label,
         kind=kind,
         gallery=task.gallery,
         mode=task.mode,
         gamma=gamma,
         unlike=len(points),
-        paths={
-            g: lowest_path(gamma, build.letter_vectors(task.structure, every=True)[k]) for k, g in ((0, 1), (1, -1))
-        },
+        paths={g: lowest_path(gamma, letters[k]) for k, g in ((0, 1), (1, -1))},
         becomes={g: stack.glide(task.gallery, g).gaps()[task.gallery] for g in (1, -1)},
         stable=tuple(gamma.minima()),
         statuses=tuple(point.status for point in points),

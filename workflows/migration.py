@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,24 +12,22 @@ import numpy as np
 from simkit import io, measure, solve
 from simkit.potential.base import Potential
 from simkit.structure import Structure
-from simkit.workflows.common import QUIET, Content, Hooks, named_structures
+from simkit.workflows.common import QUIET, Hooks, named_structures
 from simkit.workflows.hops import facts, network
 from simkit.workflows.hops.attempts import harmonic
+from simkit.workflows.hops.bands import BANDS, first_bands
 from simkit.workflows.hops.choice import choose
-from simkit.workflows.hops.ends import Key, Ready, ready, relaxed_states, site_energies, states_of, vacancies_of
-from simkit.workflows.hops.guesses import guessed
-from simkit.workflows.hops.hessians import Hosts, hosts_for
-from simkit.workflows.hops.keeping import Place, batched
+from simkit.workflows.hops.ends import Bench, Key, Ready, ready, relaxed_states, site_energies, states_of, vacancies_of
+from simkit.workflows.hops.hessians import hosts_for
 from simkit.workflows.hops.kinetics import Through, through
 from simkit.workflows.hops.record import SPONTANEOUS, TYPES, Chosen, HopResult, SiteEnergy
+from simkit.workflows.hops.refining import refined
 from simkit.workflows.hops.settings import Hopping
 from simkit.workflows.structures import Built
 
-__all__ = ["SPONTANEOUS", "Config", "HopResult", "Result", "networks", "run"]
+__all__ = ["BANDS", "SPONTANEOUS", "Config", "HopResult", "Result", "networks", "run"]
 
 Config = Hopping
-BANDS = "bands"
-"""The stage in which bands are found, which many may share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +59,8 @@ def run(
     """Barriers of the hops of `structures` (relaxed Structure, ase.Atoms or pymatgen.Structure, one or many by name).
 
     All states relax in one batch, each once, then all bands of all cells in one batch, at fixed cell; finished ones
-    leave, and each is kept when it is done. models: the built cells, by name, whose sites are then used.
+    leave, and each is kept when it is done. With config.refine a second look follows (`hops.refining`).
+    models: the built cells, by name, whose sites are then used.
     Raises InputError when no hop is possible. Barriers are those of the potential, at the vacancy concentration of
     the cell given.
     """
@@ -72,9 +71,11 @@ def run(
     def find() -> Result:
         work = Counter(label for label, _ in wanted), Counter(item.label for item in chosen)
         hosts = hosts_for(config, potential, cells, work, hooks, name)
-        relaxed = relaxed_states(config, potential, wanted, hooks, f"{name}-state", hosts)
+        bench = Bench(config, potential, hooks, name, hosts)
+        relaxed = relaxed_states(bench, wanted)
         hops = ready(config, cells, chosen, relaxed)
-        paths = _paths(config, potential, hops, hooks, name, hosts)
+        asked = {k: item for k, item in enumerate(hops) if item.trouble is None}
+        paths = refined(bench, asked, first_bands(bench, asked))
         found = tuple(_result(cells, item, paths.get(k)) for k, item in enumerate(hops))
         vibrating = config.kinetics.attempts == "harmonic"
         return Result(found, site_energies(relaxed), harmonic(potential, found, hooks, name) if vibrating else {})
@@ -112,42 +113,6 @@ def states(
     labels = dict.fromkeys(item.label for item in chosen)
     sites = {label: network.vacancy_sites(config, cells[label], models.get(label)) for label in labels}
     return wanted | vacancies_of(cells, sites, wanted)
-
-
-def _paths(
-    config: Config, potential: Potential, hops: list[Ready], hooks: Hooks, name: str, hosts: Hosts
-) -> dict[int, solve.Path]:
-    """The bands of all hops that want one, by number."""
-    settings = solve.NebSettings(
-        fmax_eV_per_A=config.fmax_eV_per_A,
-        barrier_error_eV=config.barrier_error_eV,
-        barrier_change_eV=config.barrier_change_eV,
-        max_steps=config.max_steps,
-        optimiser=config.optimiser,
-    )
-    places = {
-        k: Place(f"{name}-hop-{k:04d}", _content(config, item, hosts.kinds[item.chosen.label]))
-        for k, item in enumerate(hops)
-        if item.trouble is None
-    }
-
-    def prepare(keys: list[int]) -> solve.Descent:
-        bands = guessed(potential, {k: hops[k] for k in keys}, config.images)
-        models = tuple(hosts.models().bands[hops[k].chosen.label] for k in keys)
-        asked = replace(settings, model=models)
-        return solve.prepare_paths(list(bands.values()), potential, config.images, config.climb, asked)
-
-    return batched(hooks, places, TYPES, prepare, solve.paths, BANDS)
-
-
-def _content(config: Config, item: Ready, model: str) -> Content:
-    """What fixes a band: its ends, the way between them, and how it is relaxed."""
-    ends = [end.structure for end in item.ends]
-    names = ("images", "climb", "fmax_eV_per_A", "barrier_error_eV", "barrier_change_eV", "max_steps", "optimiser")
-    how = {"model": model, **{name: getattr(config, name) for name in names}}
-    return Content(
-        {"step": "band", "ends": ends, "through": item.through, "ion": item.chosen.hop.moving, **how}, "band"
-    )
 
 
 def _result(cells: Mapping[str, Structure], item: Ready, path: solve.Path | None) -> HopResult:

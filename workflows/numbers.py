@@ -101,6 +101,7 @@ def hop(result: migration.HopResult) -> dict:
         "metals_at_start_top_end": None if around is None else list(around.metals),
         "others_moved_A": None if around is None else around.others_A,
         "images": None if path is None else len(path.images) - 2,
+        "pieces": None if path is None else len(path.stops) + 1,
         "steps": None if path is None else path.steps,
         "model_evaluations": sum(e.evaluations for e in result.ends) + (0 if path is None else path.evaluations),
         **committee.spread_along(path),

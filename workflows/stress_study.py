@@ -18,7 +18,7 @@ from simkit.workflows import relax, stress
 from simkit.workflows.cells import blocks_of, intergrowth, named, phase_cells, phase_names
 from simkit.workflows.common import QUIET, Hooks
 from simkit.workflows.stress import Config as StressConfig
-from simkit.workflows.stress_states import Bench, Group, Made, State, make
+from simkit.workflows.stresses.states import Bench, Group, Made, State, make
 from simkit.workflows.structures import Request, StackConfig
 
 OUTCOMES = (solve.Outcome, Evaluation, Spread)

@@ -25,14 +25,14 @@ from simkit.workflows import (
     elastic,
     rundirs,
     stress,
-    stress_figures,
-    stress_report,
     stress_study,
 )
-from simkit.workflows import gliding_files as glides
 from simkit.workflows import gliding_lock as lock
-from simkit.workflows import gliding_report as told
 from simkit.workflows.common import Hooks
+from simkit.workflows.glides import files as glides
+from simkit.workflows.glides import report as told
+from simkit.workflows.stresses import figures as stress_figures
+from simkit.workflows.stresses import report as stress_report
 from simkit.workflows.structures import Request
 
 Inputs = Annotated[

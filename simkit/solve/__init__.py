@@ -9,11 +9,12 @@ from simkit.solve.dynamics import run_md, status, trajectories, wreck
 from simkit.solve.hessian import partial_hessians
 from simkit.solve.host import Host, HostSettings, host_cost, host_hessian
 from simkit.solve.host_model import HostModel
+from simkit.solve.joined import joined_path, piece_of, positions_at
 from simkit.solve.loop import Hooks, Observer, Summary, also_saving, hooks_of, iterate
 from simkit.solve.motion import Dynamics, Motion, Recorder, integrate
 from simkit.solve.motion_arrays import motion_from_arrays, motion_to_arrays
 from simkit.solve.optimisers import STEPPERS
-from simkit.solve.outcome import CONVERGED, Outcome
+from simkit.solve.outcome import CONVERGED, NOT_CONVERGED, Outcome
 from simkit.solve.path import Hop, NebSettings, Path, find_path, find_paths, first_guess, paths, prepare_paths
 from simkit.solve.precondition import Springs
 from simkit.solve.relaxation import RelaxSettings, outcomes, prepare_relaxation, relax
@@ -22,6 +23,7 @@ from simkit.solve.sliding import SlidePoint, SlideSettings, prepare_slides, sett
 
 __all__ = [
     "CONVERGED",
+    "NOT_CONVERGED",
     "STEPPERS",
     "Descent",
     "Dynamics",
@@ -59,12 +61,15 @@ __all__ = [
     "host_hessian",
     "integrate",
     "iterate",
+    "joined_path",
     "motion_from_arrays",
     "motion_to_arrays",
     "nearest_final",
     "outcomes",
     "partial_hessians",
     "paths",
+    "piece_of",
+    "positions_at",
     "prepare_cell_paths",
     "prepare_md",
     "prepare_paths",

@@ -20,7 +20,7 @@ from simkit.solve.idpp import interpolated_through
 from simkit.solve.loop import Hooks, Observer, hooks_of
 from simkit.solve.mirror import Asked, Mirror, mirrors_of, symmetric
 from simkit.solve.optimisers import DAMPED, stepper
-from simkit.solve.path_checks import check_ends
+from simkit.solve.path_checks import check_ends, check_guess
 from simkit.solve.relaxation import limited
 from simkit.solve.stepper import Stepper
 from simkit.solve.tangents import band_forces, fitted_maximum, path_profile, tangents
@@ -28,11 +28,16 @@ from simkit.structure import Structure
 
 
 class Hop(NamedTuple):
-    """Where a path begins and ends; `through` is a structure on the way (a tetrahedron), or None."""
+    """Where a path begins and ends; `through` is a structure on the way (a tetrahedron), or None.
+
+    guess (images + 2, n, 3) A, ends included and unwrapped along the path, is where the band starts instead of an
+    interpolation; its last image may lie cell vectors away from `final`.
+    """
 
     initial: Structure
     final: Structure
     through: Structure | None = None
+    guess: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +83,7 @@ class Path:
     in `images` or None, residual_force_eV_per_A the largest force on an atom of the climbing (else of
     any) image, evaluations of the moving images together. A path that is not `converged` has no barrier
     to be quoted: `status` says why. force_spreads_eV_per_A (k + 2,) the largest of each image, of a committee.
+    stops are the indices of images that are relaxed states, where several bands were joined (`joined_path`).
     """
 
     images: list[Structure]
@@ -91,6 +97,7 @@ class Path:
     climbing_image: int | None
     residual_force_eV_per_A: float
     force_spreads_eV_per_A: Floats | None = None
+    stops: tuple[int, ...] = ()
 
     @property
     def barrier_eV(self) -> float:
@@ -252,7 +259,10 @@ def first_guess(hop: Hop, images: int) -> Floats:
     atom. `find_paths` refuses all its pairs for one such hop; ask here first where the others must go on.
     """
     check_ends(hop.initial, hop.final, hop.through)
-    return interpolated_through(*hop, images)
+    if hop.guess is None:
+        return interpolated_through(hop.initial, hop.final, hop.through, images)
+    check_guess(hop.initial, hop.final, hop.guess, images)
+    return hop.guess
 
 
 def _guess(hop: Hop, index: int, images: int) -> Floats:

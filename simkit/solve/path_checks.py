@@ -16,6 +16,8 @@ SAME_A = 0.1
 """Endpoints whose atoms all lie within this distance of each other are one and the same state."""
 ONE_PLACE_A = 0.5
 """Two atoms nearer than this sit on one place: the shortest bond there is, H2, has 0.74 A."""
+ON_END_A = 1e-6
+"""A first guess ends where its path ends, to within rounding."""
 EXCHANGED_A = 1.0
 """Two alike atoms that move farther than this, each to within half of it of the other's place, are exchanged."""
 
@@ -44,6 +46,17 @@ def check_ends(initial: Structure, final: Structure, through: Structure | None =
             f"initial and final are the same state (no atom differs by more than {apart:.3g} A; "
             f"{SAME_A} A is needed): the hop is spontaneous, one end relaxed into the other."
         )
+
+
+def check_guess(initial: Structure, final: Structure, guess: Floats, images: int) -> None:
+    """Raise InputError where a first guess has other images, other atoms or other ends than its path."""
+    wanted = (images + 2, len(initial), 3)
+    if guess.shape != wanted:
+        raise InputError(f"the first guess has shape {guess.shape}; {images} images between these ends need {wanted}.")
+    for name, end, found in (("initial", initial, guess[0]), ("final", final, guess[-1])):
+        away = float(np.linalg.norm(shortest_way(end, end.moved_to(found)), axis=1).max())
+        if away > ON_END_A:
+            raise InputError(f"the first guess lies {away:.3g} A from the {name} structure; it must end there.")
 
 
 def _unlike(initial: Structure, other: Structure, name: str) -> str:

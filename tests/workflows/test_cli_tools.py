@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from simkit import cli
-from simkit.workflows.gliding_files import way_line
+from simkit.workflows.glides.files import way_line
 from simkit.workflows.hops.outputs import hop_line
 
 

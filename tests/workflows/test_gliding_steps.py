@@ -13,11 +13,12 @@ from simkit.workflows import (
     gliding,
     gliding_collective,
     gliding_lock,
-    gliding_resistance,
     gliding_slabs,
     gliding_surface,
 )
 from simkit.workflows.common import Hooks
+from simkit.workflows.glides import resistance
+from simkit.workflows.glides.starts import with_nudged_ions
 
 MODEL = ionic()
 TIGHT = solve.RelaxSettings(max_steps=2000, stress_max_GPa=1e-4)
@@ -49,7 +50,7 @@ def test_three_steps_return_to_the_start(phase, gaps, cycle):
         # ions wait below, where they stand on a site of the next letter's neighbourhood, a little aside of symmetry
         ions = build.label(s).tags["gallery"] == 0
         weights = np.where(ions, 0.0, build.slide_weights(s, 0))
-        starts = [solve.slid_by(gliding.with_nudged_ions(s, ions, seed), weights, vector) for seed in (0, 1)]
+        starts = [solve.slid_by(with_nudged_ions(s, ions, seed), weights, vector) for seed in (0, 1)]
         now = min(solve.settle(starts, ["held", "held"], MODEL, settings), key=lambda o: o.evaluation.energy)
         assert now.converged, now.status
         assert build.classify(now.structure).stack.gaps() == stack.gaps()
@@ -190,11 +191,11 @@ def test_the_lock_is_the_difference_of_the_easiest_moves():
     result = gliding_lock.run(checked(gliding_lock.Config, LOCK), MODEL)
     assert result.label == "P2/O3" and result.converged
     assert result.cases[0].shared == (0, 2)
-    rows = {(r.seed, r.cell): r for r in gliding_resistance.resistances(result)}
+    rows = {(r.seed, r.cell): r for r in resistance.resistances(result)}
     assert len(rows) == 6
     shared = [m for m in result.cases[0].moves if m.slab in (0, 2) and "P2/O3" in m.structure]
     assert rows[0, "P2/O3"].barrier_J_per_m2 == min(m.barrier_J_per_m2 for m in shared)
-    found = {lock.phase: lock for lock in gliding_resistance.locks(result)}
+    found = {lock.phase: lock for lock in resistance.locks(result)}
     assert set(found) == {"P2", "O3", "softest phase"}
     gain = rows[0, "P2/O3"].barrier_J_per_m2 - rows[0, "P2"].barrier_J_per_m2
     assert found["P2"].barrier_J_per_m2 == pytest.approx(gain, abs=1e-6)
@@ -225,15 +226,15 @@ def test_ions_of_unlike_galleries_start_on_their_next_sites_together():
     before, after = build.classify(start).stack, build.Stack.from_gaps(["O1", "O1"])
     moves = build.minimal_moves(before, after)
     closest = []
-    for shares in gliding_collective.ion_starts(before, after, moves):
+    for shares in gliding_collective.starts_of(before, after, moves):
         found = io.to_ase(gliding_collective.glided(start, moves, shares))
         ions, oxygen = ([a.index for a in found if a.symbol == s] for s in ("Na", "O"))
         assert build.classify(io.from_ase(found)).stack.gaps() == ["O1", "O1"]
         closest.append(min(found.get_distances(i, oxygen, mic=True).min() for i in ions))
     octahedral = io.to_ase(start).get_all_distances(mic=True)[start.numbers == 11][:, start.numbers == 8].min()
-    assert len(closest) == 6
+    assert len(closest) == 5
     assert max(closest) > octahedral - 0.01
-    assert max(closest[:3]) < octahedral - 0.1
+    assert max(closest[3:]) < octahedral - 0.1  # all alike
 
 
 def test_p2_reaches_op4_in_a_cell_twice_as_tall():

@@ -13,7 +13,7 @@ from simkit.errors import InputError
 from simkit.workflows import migration, numbers, relax
 from simkit.workflows.common import Hooks
 from simkit.workflows.hops.choice import choose
-from simkit.workflows.hops.ends import ready, relaxed_states, states_of
+from simkit.workflows.hops.ends import Bench, ready, relaxed_states, states_of
 from simkit.workflows.hops.tables import barrier_of
 
 COBALT = {"Co": 1.0}
@@ -55,7 +55,7 @@ def test_each_state_is_relaxed_once_and_shared(o3):
     chosen = choose(settings, {"O3": o3}, {})
     states = states_of({"O3": o3}, chosen)
     assert (len(chosen), len(states)) == (27, 9)
-    outcomes = relaxed_states(settings, ionic(), states, Hooks(), "state")
+    outcomes = relaxed_states(Bench(settings, ionic(), Hooks(), "test"), states)
     hops = ready(settings, {"O3": o3}, chosen, outcomes)
     seen: dict[int, set[float]] = {}
     for item in hops:
@@ -123,7 +123,7 @@ def test_interface_hops_against_ases_neb(joined):
 
     ASE's band of a P2 hop over a site half way does not settle between its two saddles; those without one do.
     """
-    settings = config(number=4, fmax_eV_per_A=0.02, barrier_change_eV=0.001, images=5)
+    settings = config(number=4, fmax_eV_per_A=0.02, barrier_change_eV=0.001, images=5, refine=False)
     result = migration.run(settings, ionic(), {"P2/O3": joined})
     assert {hop.hop.at_interface for hop in result.hops} == {True}
     compared = {}
@@ -249,7 +249,7 @@ def test_an_ion_that_leaves_its_site_while_an_end_relaxes_is_no_hop():
     wrong = dataclasses.replace(chosen, hop=dataclasses.replace(chosen.hop, target_A=tuple(beside)))
     found = {}
     for name, item in (("right", chosen), ("wrong", wrong)):
-        states = relaxed_states(settings, ionic(), states_of({"O3": sparse}, [item]), Hooks(), name)
+        states = relaxed_states(Bench(settings, ionic(), Hooks(), name), states_of({"O3": sparse}, [item]))
         (found[name],) = ready(settings, {"O3": sparse}, [item], states)
     assert found["right"].trouble is None
     assert re.search(r"ion was lost: it left the final site by 1\.\d\d A when that state", found["wrong"].trouble)

@@ -9,9 +9,10 @@ from typing import Any
 from simkit import build
 from simkit.errors import InputError
 from simkit.structure import Structure
-from simkit.workflows import dynamics, elastic, gliding, gliding_points, migration, study
+from simkit.workflows import dynamics, elastic, gliding, migration, study
 from simkit.workflows.cell_steps import Cells, added, glided, moved
-from simkit.workflows.hops import ends
+from simkit.workflows.glides import points as gliding_points
+from simkit.workflows.hops import ends, refining
 from simkit.workflows.hops.choice import choose
 
 
@@ -52,7 +53,11 @@ def _hops(config: study.Config, name: str, cell: Structure, cells: Cells) -> Seq
     settings = config.migration
     chosen = choose(settings, {name: cell}, cells.built)
     states = migration.states(settings, {name: cell}, chosen, cells.built)
-    return (Stage(ends.STATES, len(states)), Stage(migration.BANDS, len(chosen), settings.images))
+    first = (Stage(ends.STATES, len(states)), Stage(migration.BANDS, len(chosen), settings.images))
+    if not settings.refine:
+        return first
+    again = Stage(refining.TURNS, len(chosen), settings.images), Stage(refining.RESTS, len(chosen))
+    return (*first, *again, Stage(refining.PIECES, len(chosen), settings.images))
 
 
 def _glides(config: study.Config, name: str, cell: Structure, cells: Cells) -> Sequence[Stage]:

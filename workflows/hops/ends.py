@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,6 +29,23 @@ STATES = "states"
 
 Key = tuple[str, build.State]
 """A state of a cell, by the label of the cell."""
+Named = TypeVar("Named", bound=tuple)
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What states and bands are found with: settings, potential, hooks, the name of the step, and preconditioners of
+    the cells (None: springs between neighbours)."""
+
+    config: Hopping
+    potential: Potential
+    hooks: Hooks
+    name: str
+    hosts: Hosts | None = None
+
+    def kind(self, label: str) -> str:
+        """The preconditioner of a cell."""
+        return "auto" if self.hosts is None else self.hosts.kinds[label]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,33 +100,26 @@ def _is_vacancy(state: build.State) -> bool:
     return len(state.gone) == 1 and not state.number
 
 
-def relaxed_states(
-    config: Hopping,
-    potential: Potential,
-    states: Mapping[Key, Structure],
-    hooks: Hooks,
-    name: str,
-    hosts: Hosts | None = None,
-) -> dict[Key, Outcome]:
+def relaxed_states(bench: Bench, states: Mapping[Named, Structure], stage: str = STATES) -> dict[Named, Outcome]:
     """All states relaxed at fixed cell in one batch; finished ones leave it and are kept at once.
 
-    hosts: the preconditioners of the cells; None: springs between neighbours.
+    states: under keys that begin with the label of their cell.
     """
+    config = bench.config
     settings = solve.RelaxSettings(max_steps=config.max_steps, optimiser=config.optimiser)
 
-    def prepare(keys: list[Key]) -> solve.Descent:
+    def prepare(keys: list[Named]) -> solve.Descent:
         cells = [states[key] for key in keys]
         asked = settings
-        if hosts is not None:
-            asked = replace(settings, model=tuple(hosts.models().states[label] for label, _ in keys))
-        return solve.prepare_relaxation(cells, potential, "fixed", config.end_fmax_eV_per_A, asked)
+        if bench.hosts is not None:
+            asked = replace(settings, model=tuple(bench.hosts.models().states[key[0]] for key in keys))
+        return solve.prepare_relaxation(cells, bench.potential, "fixed", config.end_fmax_eV_per_A, asked)
 
-    kinds = {label: "auto" for label, _ in states} if hosts is None else hosts.kinds
     places = {
-        key: Place(f"{name}-{k:04d}", _content(config, state, kinds[key[0]]))
+        key: Place(f"{bench.name}-{stage.removesuffix('s')}-{k:04d}", _content(config, state, bench.kind(key[0])))
         for k, (key, state) in enumerate(states.items())
     }
-    return batched(hooks, places, TYPES, prepare, solve.outcomes, STATES)
+    return batched(bench.hooks, places, TYPES, prepare, solve.outcomes, stage)
 
 
 def _content(config: Hopping, state: Structure, model: str) -> Content:

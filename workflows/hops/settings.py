@@ -59,6 +59,8 @@ class Hopping(Section):
     optimiser             of the ends, and of the bands: "lbfgs", "ode12r", "fire2", "abcfire"; "fire" is "fire2"
     preconditioner        of lbfgs and ode12r: "host", the Hessian of the cell the ions hop in, once for all; "exp",
                           springs between neighbours; "none"; "auto": host where it saves more than it costs
+    refine      whether bands are looked at again: in other orders where other ions change their sites as well, and in
+                pieces, each with a climbing image of its own, where the ions rest on the way: several times dearer
     network     whether hops that are "distinct" or "all" (with no `number`) are joined into a network
     kinetics    how diffusion over it is found
     """
@@ -87,6 +89,7 @@ class Hopping(Section):
     max_steps: int = Field(default=200, gt=0)
     optimiser: Literal["lbfgs", "ode12r", "fire2", "abcfire", "fire"] = "lbfgs"
     preconditioner: Literal["auto", "host", "exp", "none"] = "auto"
+    refine: bool = False
     network: bool = True
     kinetics: Kinetics = Kinetics()
 

@@ -11,7 +11,7 @@ from simkit.potential.card import Card
 from simkit.workflows.figures import SCALE_PERCENTILE
 from simkit.workflows.stress import StressMap
 from simkit.workflows.stress_study import Mapped
-from simkit.workflows.stress_tables import regions
+from simkit.workflows.stresses.tables import regions
 
 SOFT = ("soft", "elastic", "stress", "C11")
 """Words of a card's limits that concern stress."""

@@ -87,6 +87,21 @@ def settled(
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class Row:
+    """Points of one line, surface or slab: what they are in words, and of each the places to start from."""
+
+    what: str
+    points: list[list[Place]]
+
+
+def answers(rows: Sequence[Row], potential: Potential, effort: Effort, hooks: Hooks, name: str) -> list[list[Point]]:
+    """The lowest point of each point of each row, all from one batch. Raises Stopped as `lowest` does."""
+    every = [place for row in rows for starts in row.points for place in starts]
+    found = settled(every, potential, effort, hooks, f"{name}: {len(every)} points")
+    return [[lowest([found[place.key] for place in starts], row.what) for starts in row.points] for row in rows]
+
+
 def _relaxed(
     rest: Sequence[Place], potential: Potential, effort: Effort, told: tuple[Hooks, str], found: dict[str, Point]
 ) -> None:

@@ -14,14 +14,14 @@ from simkit.workflows import (
     figures,
     gliding,
     gliding_collective,
-    gliding_figures,
     gliding_slabs,
     gliding_surface,
     numbers,
 )
 from simkit.workflows import gliding_lock as lock
-from simkit.workflows import gliding_report as told
 from simkit.workflows.common import Hooks
+from simkit.workflows.glides import figures as gliding_figures
+from simkit.workflows.glides import report as told
 from simkit.workflows.rundirs import box, card_facts
 
 STEPS = {

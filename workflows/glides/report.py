@@ -9,11 +9,12 @@ from typing import Any
 from simkit import build
 from simkit.potential.card import Card
 from simkit.structure import Structure
-from simkit.workflows import gliding_figures, gliding_slabs, gliding_surface, numbers
+from simkit.workflows import gliding_slabs, gliding_surface, numbers
+from simkit.workflows.glides import figures as gliding_figures
+from simkit.workflows.glides.resistance import Lock, locks, resistances
 from simkit.workflows.gliding import Profile
 from simkit.workflows.gliding_collective import Transformation
 from simkit.workflows.gliding_lock import Result
-from simkit.workflows.gliding_resistance import Lock, locks, resistances
 from simkit.workflows.gliding_slabs import Move
 from simkit.workflows.gliding_surface import Surface
 from simkit.workflows.rundirs import box, card_facts, column, section

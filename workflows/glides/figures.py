@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simkit import measure, plot
-from simkit.workflows import gliding_resistance
+from simkit.workflows.glides.resistance import resistances
 from simkit.workflows.gliding_collective import Transformation
 from simkit.workflows.gliding_lock import Result
 from simkit.workflows.gliding_slabs import Move
@@ -35,7 +35,7 @@ def _panel(surface: Surface) -> plot.SurfacePanel:
 
 def resistance(result: Result) -> object:
     """Barrier and end of the easiest move of each cell over the contents, a dot per seed."""
-    rows = gliding_resistance.resistances(result)
+    rows = resistances(result)
     contents = list(dict.fromkeys(case.content for case in result.cases))
     series = []
     for cell in (result.label, *result.phases):

@@ -8,11 +8,12 @@ from typing import Any
 from simkit import io, measure
 from simkit.io.rundir import file_name
 from simkit.potential.card import Card
-from simkit.workflows import numbers, stress_figures
+from simkit.workflows import numbers
 from simkit.workflows.rundirs import box, card_facts, column, section
 from simkit.workflows.stress import StressMap
 from simkit.workflows.stress_study import Mapped
-from simkit.workflows.stress_tables import region_row, regions
+from simkit.workflows.stresses import figures
+from simkit.workflows.stresses.tables import region_row, regions
 
 FIELDS = (
     "Each atom carries its virial over its Voronoi volume (raw). What a site carries in its phase relaxed alone, in "
@@ -28,13 +29,13 @@ def page(study: str, found: Sequence[Mapped], card: Card) -> dict[str, Any]:
     """results.json with the page."""
     states = list(dict.fromkeys(m.state for m in found))
     sections = [_state(k, state, [m for m in found if m.state == state]) for k, state in enumerate(states)]
-    view = section("To be turned", [], [], [], stress_figures.turning(found))
+    view = section("To be turned", [], [], [], figures.turning(found))
     return {
         "study": study,
         "title": study,
         "lead": "Von Mises stress of " + ", ".join(dict.fromkeys(m.cell for m in found)) + ", on one colour scale, in "
         + ", ".join(states) + ".",
-        "warnings": list(stress_figures.warnings(card)) + [
+        "warnings": list(figures.warnings(card)) + [
             f"{m.cell}, {m.state}: {m.status}." for m in found if not m.converged
         ],
         "headline": [
