@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from safetensors.torch import load as load_tensors
@@ -30,6 +31,15 @@ def trainable(path: str | Path) -> torch.nn.Module:
     if len(heads) != 1:
         raise InputError(f"{path} has the heads {', '.join(heads)}; only a model of one head can be trained on.")
     return module.to(torch.float32).requires_grad_(True).train()
+
+
+def whole_checkpoint(path: Path) -> bool:
+    """Whether a checkpoint can be read: a trainer that is stopped while it writes closes the file without the data."""
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, UnpicklingError):
+        return False
+    return True
 
 
 def convert(trained: str | Path, base: str | Path, card: Card) -> Path:

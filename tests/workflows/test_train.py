@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -234,8 +235,11 @@ def test_a_checkpoint_that_was_cut_short_is_set_aside(trained, tmp_path):
     folder.mkdir(parents=True)
     (folder / "model_run-1_epoch-3.pt").write_bytes(whole)
     (folder / "model_run-1_epoch-4.pt").write_bytes(whole[:-100])
+    with zipfile.ZipFile(folder / "model_run-1_epoch-5.pt", "w") as closed:  # so torch leaves it when stopped
+        closed.writestr("model_run-1_epoch-5/version", "3\n")
     assert copy.checkpoint() == 3
     assert (folder / "model_run-1_epoch-4.corrupt").exists()
+    assert (folder / "model_run-1_epoch-5.corrupt").exists()
 
 
 @pytest.mark.slow

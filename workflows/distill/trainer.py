@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from simkit import io
 from simkit.errors import SimkitError
 from simkit.io.rundir import json_bytes
 from simkit.potential.card import Card
+from simkit.potential.mace_train import whole_checkpoint
 from simkit.workflows.distill.baseline import Baseline
 from simkit.workflows.distill.history import DivergedError, Epoch, Reader
 from simkit.workflows.distill.starting import MODEL
@@ -59,7 +59,7 @@ class Place:
         """Checkpoints by epoch. One that was cut short while it was written is set aside as `.corrupt`."""
         found = {}
         for path in sorted((self.mace / "checkpoints").glob("*.pt")):
-            if not zipfile.is_zipfile(path):  # what torch writes is a zip archive, whose table comes last
+            if not whole_checkpoint(path):
                 path.rename(path.with_suffix(".corrupt"))
             elif match := CHECKPOINT.fullmatch(path.name):
                 found[int(match[1])] = path
