@@ -38,7 +38,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--out", type=Path, default=Path("runs/recipes"))
-    parser.add_argument("--potential", default="default")
+    parser.add_argument("--potential", default="chgnet+d3")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--collect", type=Path, metavar="FOLDER")
     asked = parser.parse_args()

@@ -1,4 +1,4 @@
-"""CHGNet 0.3.0 with the weights in its wheel: the embedded default, evaluated by simkit's own graph and layers."""
+"""CHGNet 0.3.0 with the weights in its wheel, evaluated by simkit's own graph and layers."""
 
 from __future__ import annotations
 

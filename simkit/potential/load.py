@@ -17,8 +17,8 @@ from simkit.potential.cards import SCORECARD, all_cards, read_card
 from simkit.potential.committee import KIND, Committee, committee_card
 from simkit.potential.sum import SumPotential, common_elements
 
-DEFAULT = "chgnet+d3"
-"""What 'default' means until a MACE of simkit's own meets the goals of its scorecard."""
+DEFAULT = "simkit:nalox"
+"""What 'default' means: simkit's own MACE, whose scorecard says what it gets right."""
 BACKENDS = {
     "ase": "simkit.potential.ase",
     "chgnet": "simkit.potential.chgnet",

@@ -1,4 +1,4 @@
-"""Lateral boundaries relaxed with the default potential: bonds kept, and which dipoles live."""
+"""Lateral boundaries relaxed with CHGNet: bonds kept, and which dipoles live."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ FIRE = solve.RelaxSettings(optimiser="fire", max_steps=300, max_step_A=0.1)
 
 @pytest.fixture(scope="module")
 def oracle():
-    return potential.load("default", device="cpu")
+    return potential.load("chgnet+d3", device="cpu")
 
 
 def reference(oracle, gaps, heights, kinds, metal):

@@ -17,7 +17,7 @@ EV_PER_A2_IN_J_PER_M2 = 16.021766
 def test_the_018_twin_of_o3_keeps_its_octahedra_and_costs_less_than_a_surface():
     """gamma = (E - n e_bulk) / 2 A; between zero and 1 J/m2, about what surfaces of layered oxides cost."""
     block = Block("O3", 3, {"Co": 1.0})
-    model = potential.load("default")
+    model = potential.load("chgnet+d3")
     crystal = solve.relax([bulk(block, (1, 1)).structure], model, cell="free", fmax_eV_per_A=0.03)[0]
     per_unit = crystal.evaluation.energy / (crystal.structure.numbers == 27).sum()
     block = replace(block, heights=harvest(crystal.structure))
