@@ -23,6 +23,7 @@ NAMES = (
     "binning",
     "msd",
     "md_overhead",
+    "campaign_overhead",
     "build_cells",
     "memory",
 )

@@ -181,7 +181,7 @@ def test_ten_thousand_tasks_a_thousand_of_which_fail(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_thousand_tasks_through_the_engine(tmp_path):
-    """No time is asserted here; `python -m benchmarks campaign` measures the overhead."""
+    """No time is asserted here; `python -m benchmarks campaign_overhead` measures the overhead."""
     what = {digest(k): "nothing" for k in range(1000)}
     engine = ParslEngine(Setup("local", tmp_path, workers=2))
     try:
