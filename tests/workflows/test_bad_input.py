@@ -150,7 +150,7 @@ def test_init_writes_a_study_that_is_accepted(tmp_path, monkeypatch, capsys):
 def test_a_foreign_crystal_that_is_not_layered(tmp_path, monkeypatch, capsys):
     file = tmp_path / "nacl.cif"
     bulk("NaCl", "rocksalt", a=5.64, cubic=True).write(file)
-    code, _, err = call(monkeypatch, capsys, "glide", file, "--out", tmp_path / "out")
+    code, _, err = call(monkeypatch, capsys, "glide", file, "--potential", "lj", "--out", tmp_path / "out")
     assert code == 2, err
     assert "layered" in err
     assert not (tmp_path / "out").exists()
