@@ -1,7 +1,8 @@
 """Stress of a coherent lamella with a model shipped in the package, against its own elastic constants.
 
 Thick blocks of two phases share one plane. In the middle of each block the stress is that of the phase alone, strained
-to the plane and free along the normal; for small strains sigma = (C11 + C12 - 2 C13^2 / C33) strain.
+to the plane and free along the normal; for small strains sigma = (C11 + C12 - 2 C13^2 / C33) strain. Small means
+tenths of a percent: between cobalt and nickel, at 0.9 %, the model's stress leaves that line by 16 to 23 %.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from simkit.units import EV_PER_A3_IN_GPA
 from simkit.workflows import elastic
 
 pytestmark = pytest.mark.slow
-TIGHT = solve.RelaxSettings(max_steps=1500, stress_max_GPa=5e-3)
+TIGHT = solve.RelaxSettings(max_steps=1500, stress_max_GPa=1e-3)
 FMAX_EV_PER_A = 2e-3
 GALLERIES = 6
 
@@ -44,9 +45,9 @@ def middle_A(structure, galleries):
 
 def test_the_middle_of_each_block_is_strained_to_the_common_plane():
     model = potential.load("simkit:nalox", dtype="float64", device="cpu")
-    blocks = [block("P2", "Co"), block("O3", "Ni")]
+    blocks = [block("P2", "Co"), block("O3", "Co")]
     alone = {b.phase: build.bulk(b, (1, 1)).structure for b in blocks}
-    constants = elastic.run(elastic.Config(strain=0.007), model, alone).answers
+    constants = elastic.run(elastic.Config(strain=0.003), model, alone).answers
     joined = build.intergrowth(blocks, (1, 1), max_strain_percent=6).structure
     (lamella,) = solve.relax([joined], model, "free", FMAX_EV_PER_A, TIGHT)
     assert lamella.converged
@@ -56,7 +57,7 @@ def test_the_middle_of_each_block_is_strained_to_the_common_plane():
     for k, phase in enumerate(("P2", "O3")):
         free = constants[phase].structure
         strain = edge_A(lamella.structure) / edge_A(free) - 1
-        assert 0.003 < abs(strain) < 0.02
+        assert 0.001 < abs(strain) < 0.003
         height = middle_A(lamella.structure, range(k * GALLERIES, (k + 1) * GALLERIES))
         interior = in_plane_GPa(profile.stress[round(height / period * 400) % 400])
         cell = free.cell.copy()
