@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simkit import build, measure, plot
+from simkit import build, measure, plot, solve
 from simkit.errors import InputError
 from simkit.structure import Structure
 from simkit.units import EV_PER_A3_IN_GPA
@@ -74,25 +74,23 @@ def _filled(cell: Structure, gallery: int) -> str:
 
 def barriers(found: Findings) -> object:
     """Energy along every hop that has a path."""
-    curves = []
-    for hop in found.migration.hops:
-        if hop.path is None:
-            continue
-        path = hop.path
-        fit = measure.fit_barrier(path.distances_A, path.energies_eV, path.tangential_forces_eV_per_A)
-        curves.append(
-            plot.BarrierCurve(
-                hop.name,
-                fit.distances_A,
-                fit.energies_eV,
-                fit.curve_distances_A,
-                fit.curve_energies_eV,
-                path.barrier_eV,
-                path.reverse_barrier_eV,
-                hop.converged,
-            )
-        )
-    return plot.barrier_figure(curves)
+    hops = [hop for hop in found.migration.hops if hop.path is not None]
+    return plot.barrier_figure([path_curve(hop.name, hop.path, hop.converged) for hop in hops])
+
+
+def path_curve(name: str, path: solve.Path, converged: bool) -> plot.BarrierCurve:
+    """Energy along a path, at its images and along the cubic between them."""
+    fit = measure.fit_barrier(path.distances_A, path.energies_eV, path.tangential_forces_eV_per_A)
+    return plot.BarrierCurve(
+        name,
+        fit.distances_A,
+        fit.energies_eV,
+        fit.curve_distances_A,
+        fit.curve_energies_eV,
+        path.barrier_eV,
+        path.reverse_barrier_eV,
+        converged,
+    )
 
 
 def glides(found: Findings) -> object:

@@ -27,6 +27,7 @@ BACKENDS = {
     "mace-mp": "simkit.potential.mace_download",
     "simkit": "simkit.potential.mace_format",
     "device": "simkit.potential.device",
+    "training": "simkit.potential.mace_train",
 }
 """Modules that import torch and the packages of the models."""
 ANALYTIC = {"lj": lennard_jones, "morse": morse}
@@ -125,6 +126,11 @@ def scorecard_of(spec: str) -> Path | None:
     name = (DEFAULT if spec == "default" else spec).removeprefix("simkit:")
     path = Path(str(resources.files("simkit.potentials"))) / f"{name}{SCORECARD}"
     return path if "/" not in name and path.is_file() else None
+
+
+def whole_checkpoint(path: Path) -> bool:
+    """Whether a checkpoint of a training can be read to its end."""
+    return backend("training").whole_checkpoint(path)
 
 
 def devices() -> list[str]:

@@ -37,7 +37,7 @@ def whole_checkpoint(path: Path) -> bool:
     """Whether a checkpoint can be read: a trainer that is stopped while it writes closes the file without the data."""
     try:
         torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, UnpicklingError):
+    except (RuntimeError, EOFError, UnpicklingError):
         return False
     return True
 

@@ -1,6 +1,7 @@
 """doctor, potentials, report, status: what a user types first."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -16,6 +17,12 @@ def call(monkeypatch, capsys, *words):
         cli.main()
     out, err = capsys.readouterr()
     return stopped.value.code, out, err
+
+
+def test_commands_start_without_torch():
+    """It takes seconds to import, and most commands need none of it."""
+    words = [sys.executable, "-c", "import sys; import simkit.cli.commands; sys.exit('torch' in sys.modules)"]
+    assert subprocess.run(words, check=False).returncode == 0
 
 
 def test_doctor_checks_the_default_potential(monkeypatch, capsys):

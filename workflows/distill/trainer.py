@@ -17,7 +17,7 @@ from simkit import io
 from simkit.errors import SimkitError
 from simkit.io.rundir import json_bytes
 from simkit.potential.card import Card
-from simkit.potential.mace_train import whole_checkpoint
+from simkit.potential.load import whole_checkpoint
 from simkit.workflows.distill.baseline import Baseline
 from simkit.workflows.distill.history import DivergedError, Epoch, Reader
 from simkit.workflows.distill.starting import MODEL

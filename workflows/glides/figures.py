@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simkit import measure, plot
+from simkit import plot
+from simkit.workflows.figures import path_curve
 from simkit.workflows.glides.resistance import resistances
 from simkit.workflows.gliding_collective import Transformation
 from simkit.workflows.gliding_lock import Result
@@ -53,22 +54,7 @@ def resistance(result: Result) -> object:
 
 def collective(found: Sequence[Transformation]) -> object:
     """Energy of the whole cell along every band."""
-    curves = []
-    for t in found:
-        path = t.path
-        fit = measure.fit_barrier(path.distances_A, path.energies_eV, path.tangential_forces_eV_per_A)
-        curves.append(
-            plot.BarrierCurve(
-                f"{t.structure} to {t.target}",
-                fit.distances_A,
-                fit.energies_eV,
-                fit.curve_distances_A,
-                fit.curve_energies_eV,
-                path.barrier_eV,
-                path.reverse_barrier_eV,
-                path.converged,
-            )
-        )
+    curves = [path_curve(f"{t.structure} to {t.target}", t.path, t.path.converged) for t in found]
     return plot.barrier_figure(curves)
 
 

@@ -46,9 +46,13 @@ def hops(config: Hopping, entries: Sequence[Mapping[str, Any]], labels: Sequence
         f"counted as alike by {alike}. Every state was relaxed once at the cell of its structure, for all its hops; "
         "the paths are climbing nudged elastic bands, converged by the climbing image's force and the change of the "
         "barrier. A hop marked spontaneous has one end that falls into the other. Split: a minimum between the ends, "
-        "so that the hop is two; with refine the minimum was relaxed, and each piece is a band with its own climbing "
-        "image. Where other ions change their sites too, both orders were tried and the lowest path was kept."
+        "so that the hop is two."
     ]
+    if config.refine:
+        words.append(
+            "Paths were looked at again: the minima of a split were relaxed, and each piece is a band with its own "
+            "climbing image; where other ions change their sites too, both orders were tried and the lowest path kept."
+        )
     if len(entries) > MOST_ROWS:
         words.append(f"The first {MOST_ROWS} of {len(entries)} hops are listed; all are in results.json.")
     pictures = [("barriers", "Energy along the hops."), ("histogram", "How many hops have which barrier.")]

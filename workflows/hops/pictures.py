@@ -10,7 +10,7 @@ from simkit import build, plot
 from simkit.errors import InputError
 from simkit.io.rundir import file_name
 from simkit.structure import Structure
-from simkit.workflows.figures import phase_spans
+from simkit.workflows.figures import path_curve, phase_spans
 from simkit.workflows.hops.kinetics import Flow, Through
 from simkit.workflows.hops.record import HopResult
 from simkit.workflows.hops.tables import barrier_of
@@ -41,19 +41,7 @@ def draw(cells: Mapping[str, Structure], hops: Sequence[HopResult], nets: Sequen
 
 def curve(hop: HopResult) -> plot.BarrierCurve | None:
     """Energy along one hop."""
-    fit, path = hop.fit, hop.path
-    if fit is None or path is None:
-        return None
-    return plot.BarrierCurve(
-        hop.name,
-        fit.distances_A,
-        fit.energies_eV,
-        fit.curve_distances_A,
-        fit.curve_energies_eV,
-        path.barrier_eV,
-        path.reverse_barrier_eV,
-        hop.converged,
-    )
+    return None if hop.path is None else path_curve(hop.name, hop.path, hop.converged)
 
 
 def profiles(hops: Sequence[HopResult]) -> object:

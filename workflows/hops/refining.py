@@ -23,7 +23,6 @@ SAME_A = 0.3
 """States of a path that differ by no more than this on any atom are one, A."""
 STRAYED_A = 1.0
 """A state on the way that relaxes farther than this from the path is no part of it, A."""
-
 MOST_RESTS = 3
 """A path that rests more often than this on its way is a rearrangement of many ions, not a hop: it is left as it is."""
 

@@ -60,7 +60,8 @@ class Hopping(Section):
     preconditioner        of lbfgs and ode12r: "host", the Hessian of the cell the ions hop in, once for all; "exp",
                           springs between neighbours; "none"; "auto": host where it saves more than it costs
     refine      whether bands are looked at again: in other orders where other ions change their sites as well, and in
-                pieces, each with a climbing image of its own, where the ions rest on the way: several times dearer
+                pieces, each with a climbing image of its own, where the ions rest on the way, up to three times; it
+                asks several times as many evaluations
     network     whether hops that are "distinct" or "all" (with no `number`) are joined into a network
     kinetics    how diffusion over it is found
     """
