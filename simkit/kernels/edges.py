@@ -15,14 +15,13 @@ from simkit.kernels.neighbours import Pairs
 class Edges:
     """Every pair in both directions, sorted by receiver: vector = x[receiver] + shift @ cell - x[sender].
 
-    sender, receiver (2p,), shifts (2p, 3) integers, vectors (2p, 3) A; pair_of: [0, edges) -> [0, pairs);
-    edges_of (p, 2): the edge along the pair (received by `second`) and the edge against it;
+    sender, receiver (2p,), vectors (2p, 3) A; pair_of: [0, edges) -> [0, pairs), whose shift is that of the edge along
+    the pair; edges_of (p, 2): the edge along the pair (received by `second`) and the edge against it;
     starts (n + 1,) first edge received by each atom.
     """
 
     sender: NDArray[np.int64]
     receiver: NDArray[np.int64]
-    shifts: NDArray[np.int64]
     vectors: NDArray[np.float64]
     pair_of: NDArray[np.int64]
     edges_of: NDArray[np.int64]
@@ -36,18 +35,16 @@ def edges_of(pairs: Pairs, atoms: int) -> Edges:
     """The directed list of `pairs` among `atoms` atoms, sorted by receiver."""
     n = 2 * len(pairs)
     sender, receiver, pair_of = (np.empty(n, dtype=np.int64) for _ in range(3))
-    shifts, vectors = np.empty((n, 3), dtype=np.int64), np.empty((n, 3))
-    both, starts = np.empty((len(pairs), 2), dtype=np.int64), np.zeros(atoms + 1, dtype=np.int64)
-    given = (pairs.first, pairs.second, pairs.shifts, pairs.vectors)
-    _direct(given, starts, (sender, receiver, shifts, vectors, pair_of, both))
-    return Edges(sender, receiver, shifts, vectors, pair_of, both, starts)
+    vectors, both, starts = np.empty((n, 3)), np.empty((len(pairs), 2), dtype=np.int64), np.zeros(atoms + 1, np.int64)
+    _direct((pairs.first, pairs.second, pairs.vectors), starts, (sender, receiver, vectors, pair_of, both))
+    return Edges(sender, receiver, vectors, pair_of, both, starts)
 
 
 @njit(cache=True)
 def _direct(given, starts, out):
     """Counting sort of both directions of every pair by receiver."""
-    first, second, shifts, vectors = given
-    sender, receiver, directed_shifts, directed_vectors, pair_of, both = out
+    first, second, vectors = given
+    sender, receiver, directed, pair_of, both = out
     for p in range(len(first)):
         starts[first[p] + 1] += 1
         starts[second[p] + 1] += 1
@@ -62,5 +59,4 @@ def _direct(given, starts, out):
             place[target] += 1
             sender[e], receiver[e], pair_of[e], both[p, side] = source, target, p, e
             for k in range(3):
-                directed_shifts[e, k] = sign * shifts[p, k]
-                directed_vectors[e, k] = sign * vectors[p, k]
+                directed[e, k] = sign * vectors[p, k]

@@ -52,14 +52,15 @@ def pairs_within(positions: NDArray, cells: NDArray, periodic: NDArray, starts: 
         raise InputError(f"cutoff {cutoff_A} A; it must be a positive finite length.")
     if not np.isfinite(positions).all():
         raise InputError("positions hold numbers that are not finite; neighbours cannot be found.")
-    heights = heights_of(cells)
+    inverses, heights = np.empty_like(cells), np.empty((len(cells), 3))
+    _reciprocal(cells, inverses, heights)
     check_images(heights, periodic, cutoff_A)
-    capacity = _expected(positions, cells, periodic, starts, cutoff_A)
+    lattices = (cells, inverses, heights, periodic)
+    capacity = int(_expected(lattices, starts, cutoff_A)) + 64
     while True:
         first, second = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int64)
         shifts, vectors = np.empty((capacity, 3), dtype=np.int64), np.empty((capacity, 3))
         count = np.zeros(1, dtype=np.int64)
-        lattices = (cells, np.linalg.inv(cells), heights, periodic)
         _batch_pairs(positions, lattices, starts, cutoff_A, (first, second, shifts, vectors, count))
         found = int(count[0])
         if found <= capacity:
@@ -69,26 +70,43 @@ def pairs_within(positions: NDArray, cells: NDArray, periodic: NDArray, starts: 
 
 def heights_of(cells: NDArray) -> NDArray:
     """(m, 3) distance between opposite faces, A."""
-    normals = np.cross(np.roll(cells, -1, axis=1), np.roll(cells, -2, axis=1))
-    return np.abs(np.linalg.det(cells))[:, None] / np.linalg.norm(normals, axis=2)
+    heights = np.empty((len(cells), 3))
+    _reciprocal(np.ascontiguousarray(cells, dtype=np.float64), np.empty((len(cells), 3, 3)), heights)
+    return heights
 
 
 def check_images(heights: NDArray, periodic: NDArray, cutoff_A: float) -> None:
     """Raise InputError where a cutoff reaches more than `MOST_IMAGES` images of a cell (heights (m, 3) A)."""
-    images = np.where(periodic, 2 * np.ceil(cutoff_A / heights) + 1, 1).prod(axis=1)
-    if images.max() > MOST_IMAGES:
+    with np.errstate(divide="ignore"):
+        images = np.where(periodic, 2 * np.ceil(cutoff_A / heights) + 1, 1).prod(axis=1)
+    if not images.max() <= MOST_IMAGES:
         raise InputError(
             f"a cutoff of {cutoff_A} A reaches {images.max():.3g} periodic images of the cell "
             f"(heights {heights[images.argmax()].min():.3g} A and more); check the cell."
         )
 
 
-def _expected(positions: NDArray, cells: NDArray, periodic: NDArray, starts: NDArray, cutoff_A: float) -> int:
+@njit(cache=True, error_model="numpy")
+def _reciprocal(cells, inverses, heights):
+    """Inverses of cells (m, 3, 3) with vectors in rows, and their heights: one over the columns' lengths."""
+    for m in range(len(cells)):
+        for k in range(3):
+            u, v, w = cells[m, k], cells[m, (k + 1) % 3], cells[m, (k + 2) % 3]
+            x, y, z = v[1] * w[2] - v[2] * w[1], v[2] * w[0] - v[0] * w[2], v[0] * w[1] - v[1] * w[0]
+            volume = u[0] * x + u[1] * y + u[2] * z
+            inverses[m, 0, k], inverses[m, 1, k], inverses[m, 2, k] = x / volume, y / volume, z / volume
+            heights[m, k] = abs(volume) / np.sqrt(x * x + y * y + z * z)
+
+
+@njit(cache=True)
+def _expected(lattices, starts, cutoff):
     """Generous estimate of the number of pairs, from the density."""
-    sizes = np.diff(starts)
-    volumes = np.abs(np.linalg.det(cells))
-    sphere = 4.0 / 3.0 * np.pi * cutoff_A**3
-    return int((0.65 * sizes * sizes * sphere / volumes).sum()) + 64
+    cells, inverses, _, _ = lattices
+    pairs = 0.0
+    for m in range(len(cells)):
+        size, per_volume = starts[m + 1] - starts[m], abs(np.linalg.det(inverses[m]))
+        pairs += 0.65 * size * size * 4.0 / 3.0 * np.pi * cutoff**3 * per_volume
+    return pairs
 
 
 @njit(cache=True)
@@ -136,7 +154,7 @@ def _grid(fractional, heights, periodic, cutoff):
             origin[k] = fractional[:, k].min()
             extent[k] = max(fractional[:, k].max() - origin[k], 1e-9)
         length = heights[k] * extent[k]
-        bins[k] = min(max(1, int(length / (0.4 * cutoff))), most)
+        bins[k] = min(max(1, int(length / (0.5 * cutoff))), most)
         reach[k] = int(np.floor(cutoff * bins[k] / length)) + 1
         if not periodic[k]:
             reach[k] = min(reach[k], bins[k])
@@ -182,35 +200,44 @@ def _system_pairs(atoms, lattice, cutoff, out):
         zs[place] = p[2] - m[0] * cell[0, 2] - m[1] * cell[1, 2] - m[2] * cell[2, 2]
     sorted_atoms = (xs, ys, zs, order, moved, begin, low)
     within = (cell, cutoff)
+    grid = (bins, reach, periodic, _images_of_bins(bins, reach))
     for place in range(n):
-        _pairs_of_atom(place, where[order[place]], sorted_atoms, within, (bins, reach, periodic), out)
+        _pairs_of_atom(place, where[order[place]], sorted_atoms, within, grid, out)
     _own_images(sorted_atoms, within, heights, periodic, out)
+
+
+@njit(cache=True)
+def _images_of_bins(bins, reach):
+    """(3, most) image of the cell in which bin b - reach lies, for all bins that are looked at."""
+    images = np.zeros((3, (bins + 2 * reach).max()), dtype=np.int64)
+    for k in range(3):
+        for b in range(bins[k] + 2 * reach[k]):
+            images[k, b] = _floor_divide(b - reach[k], bins[k])
+    return images
 
 
 @njit(cache=True)
 def _pairs_of_atom(place, home, sorted_atoms, within, grid, out):
     """Partners sorted after `place`, in every bin and image within reach."""
     begin = sorted_atoms[5]
-    bins, reach, periodic = grid
-    image = np.zeros(3, dtype=np.int64)
-    for a in range(home[0] - reach[0], home[0] + reach[0] + 1):
-        image[0] = _floor_divide(a, bins[0])
-        if image[0] != 0 and not periodic[0]:
+    bins, reach, periodic, images = grid
+    for i in range(home[0], home[0] + 2 * reach[0] + 1):
+        u = images[0, i]
+        if u != 0 and not periodic[0]:
             continue
-        for b in range(home[1] - reach[1], home[1] + reach[1] + 1):
-            image[1] = _floor_divide(b, bins[1])
-            if image[1] != 0 and not periodic[1]:
+        for j in range(home[1], home[1] + 2 * reach[1] + 1):
+            v = images[1, j]
+            if v != 0 and not periodic[1]:
                 continue
-            row = ((a - image[0] * bins[0]) * bins[1] + b - image[1] * bins[1]) * bins[2]
+            row = ((i - reach[0] - u * bins[0]) * bins[1] + j - reach[1] - v * bins[1]) * bins[2]
             low, high = home[2] - reach[2], home[2] + reach[2]
-            for c in range(_floor_divide(low, bins[2]), _floor_divide(high, bins[2]) + 1):
-                if c != 0 and not periodic[2]:
+            for w in range(images[2, home[2]], images[2, home[2] + 2 * reach[2]] + 1):
+                if w != 0 and not periodic[2]:
                     continue
-                image[2] = c
-                start = max(begin[row + max(0, low - c * bins[2])], place + 1)
-                stop = begin[row + min(bins[2] - 1, high - c * bins[2]) + 1]
+                start = max(begin[row + max(0, low - w * bins[2])], place + 1)
+                stop = begin[row + min(bins[2] - 1, high - w * bins[2]) + 1]
                 if start < stop:
-                    _run((place, start, stop), image, sorted_atoms, within, out)
+                    _run((place, start, stop), (u, v, w), sorted_atoms, within, out)
 
 
 @njit(cache=True)
@@ -221,9 +248,10 @@ def _run(run, image, sorted_atoms, within, out):
     cell, cutoff = within
     first, second, shifts, vectors, count = out
     found, squared = count[0], cutoff * cutoff
-    x = xs[place] - (image[0] * cell[0, 0] + image[1] * cell[1, 0] + image[2] * cell[2, 0])
-    y = ys[place] - (image[0] * cell[0, 1] + image[1] * cell[1, 1] + image[2] * cell[2, 1])
-    z = zs[place] - (image[0] * cell[0, 2] + image[1] * cell[1, 2] + image[2] * cell[2, 2])
+    u, v, w = image
+    x = xs[place] - (u * cell[0, 0] + v * cell[1, 0] + w * cell[2, 0])
+    y = ys[place] - (u * cell[0, 1] + v * cell[1, 1] + w * cell[2, 1])
+    z = zs[place] - (u * cell[0, 2] + v * cell[1, 2] + w * cell[2, 2])
     for other in range(start, stop):
         dx, dy, dz = xs[other] - x, ys[other] - y, zs[other] - z
         if dx * dx + dy * dy + dz * dz < squared:
@@ -231,8 +259,9 @@ def _run(run, image, sorted_atoms, within, out):
                 i, j = order[place], order[other]
                 first[found], second[found] = low + i, low + j
                 vectors[found, 0], vectors[found, 1], vectors[found, 2] = dx, dy, dz
-                for k in range(3):
-                    shifts[found, k] = image[k] - moved[j, k] + moved[i, k]
+                shifts[found, 0] = u - moved[j, 0] + moved[i, 0]
+                shifts[found, 1] = v - moved[j, 1] + moved[i, 1]
+                shifts[found, 2] = w - moved[j, 2] + moved[i, 2]
             found += 1
     count[0] = found
 
