@@ -11,7 +11,7 @@ import numpy as np
 from simkit.arrays import Floats
 from simkit.potential.base import Evaluation, Potential
 from simkit.solve.band_model import BandModel, band_model
-from simkit.solve.band_rules import BandRules, climbing_images, felt
+from simkit.solve.band_rules import BandRules, climbing_images, felt, on_soft_motions
 from simkit.solve.groups import Groups
 from simkit.solve.host_model import Model
 from simkit.solve.landscape import Answers, Landscape, Point, ask, largest_force
@@ -119,7 +119,7 @@ class Bands(Landscape):
         answers = self._completed(ask(self.potential, batch, wanted, None if before is None else before.answers))
         modes = np.full(len(self.hops), -1) if before is None else before.mode
         told = [
-            felt(self.rules, self.path(x, answers, hop), int(modes[hop]), mirror is not None)
+            felt(self.rules, self.path(x, answers, hop), int(modes[hop]), mirror is not None, self._left[hop])
             for hop, mirror in enumerate(self.mirrors)
         ]
         energy = np.array([one.peak for one in told])
@@ -175,6 +175,10 @@ class Bands(Landscape):
             None if model is None else band_model(model, h.initial, h.final, h.guess[middle])
             for h, model in zip(self.hops, self.models, strict=True)
         ]
+
+    @cached_property
+    def _left(self) -> list[Callable[[Floats], Floats]]:
+        return [on_soft_motions if model is None else model.left for model in self._models]
 
     def metric(self, point: Point) -> Callable[[Floats], Floats]:
         """Model Hessian across the path, its springs along it, at the tangents of a point."""

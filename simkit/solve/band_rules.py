@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,9 +21,9 @@ class BandRules:
 
     fmax         eV/A, largest norm on an atom of the climbing image (without climbing: of every image)
     others       eV/A, the same for the other images of a climbing band
-    error        eV, by which the barrier may still be too high as far as forces tell: what they leave on the highest
-                 image, |f|^2 / 2k summed over its atoms with k = `SOFT_EV_PER_A2`, less what they leave on the worse
-                 end, so that atoms far from the hop, which the ends have as well, do not count
+    error        eV, by which the barrier may still be too high as far as forces tell: the energy that those on the
+                 highest image stand for, less that of the worse end, so that atoms far from the hop, which the ends
+                 have as well, do not count. Without a host's Hessian that energy is `on_soft_motions`
     spring       eV/A^2
     climb        whether the highest image climbs
     climb_below  eV/A, the band's largest projected force below which the climb begins
@@ -46,10 +47,22 @@ class Felt:
     mode: int
 
 
-def felt(rules: BandRules, band: tuple[Floats, Floats, Floats], mode: int, mirrored: bool = False) -> Felt:
+def on_soft_motions(forces: Floats) -> Floats:
+    """(images,) eV that forces (images, n, 3) stand for if all motions were as soft as `SOFT_EV_PER_A2`: |f|^2 / 2k."""
+    return (forces**2).sum(axis=(1, 2)) / (2.0 * SOFT_EV_PER_A2)
+
+
+def felt(
+    rules: BandRules,
+    band: tuple[Floats, Floats, Floats],
+    mode: int,
+    mirrored: bool = False,
+    left: Callable[[Floats], Floats] = on_soft_motions,
+) -> Felt:
     """What a band of positions (k + 2, n, 3), energies (k + 2,) and forces, ends included, feels.
 
     mode is the image that climbed before, or -1; of a mirrored band the image opposite climbs with it.
+    left: (images,) eV that forces (images, n, 3) stand for.
     """
     positions, energies, forces = band
     peak, images = float(energies.max()), len(positions) - 2
@@ -59,13 +72,14 @@ def felt(rules: BandRules, band: tuple[Floats, Floats, Floats], mode: int, mirro
     push, true = band_forces(positions, t, forces[1:-1], rules.spring)
     norms = np.linalg.norm(true, axis=2).max(axis=1)
     if not (rules.climb and inside and (mode >= 0 or norms.max() < rules.climb_below)):
-        residual = max(norms.max() / rules.fmax, _excess(true, forces, rules))
+        residual = max(norms.max() / rules.fmax, _excess(left(true), left(forces[[0, -1]]), rules))
         return Felt(push, peak, float(residual), -1)
     climbing = climbing_images(top, images, mirrored)
     push, true = band_forces(positions, t, forces[1:-1], rules.spring, climbing)
     norms = np.linalg.norm(true, axis=2).max(axis=1)
     others = np.delete(norms, climbing).max(initial=0.0)
-    residual = max(norms[top] / rules.fmax, others / rules.others, _excess(true[top : top + 1], forces, rules))
+    excess = _excess(left(true[top : top + 1]), left(forces[[0, -1]]), rules)
+    residual = max(norms[top] / rules.fmax, others / rules.others, excess)
     return Felt(push, peak, float(residual), top)
 
 
@@ -76,11 +90,6 @@ def climbing_images(top: int, images: int, mirrored: bool) -> tuple[int, ...]:
     return tuple(sorted({top, images - 1 - top})) if mirrored else (top,)
 
 
-def _excess(true: Floats, forces: Floats, rules: BandRules) -> float:
-    """Square root of what is left on the worst image over what is allowed, so that it falls as forces do."""
-    return float(np.sqrt(_left(true).max() / (rules.error + _left(forces[[0, -1]]).max())))
-
-
-def _left(forces: Floats) -> Floats:
-    """(images,) eV, the energy that forces (images, n, 3) stand for on motions of the smallest stiffness."""
-    return (forces**2).sum(axis=(1, 2)) / (2.0 * SOFT_EV_PER_A2)
+def _excess(images: Floats, ends: Floats, rules: BandRules) -> float:
+    """Square root of the energy left on the worst image over what is allowed, so that it falls as forces do."""
+    return float(np.sqrt(images.max() / (rules.error + ends.max())))

@@ -13,7 +13,7 @@ from simkit.potential.base import Potential
 from simkit.solve.band_rules import SOFT_EV_PER_A2
 from simkit.solve.cells import ENTRIES, cell_forces, frames, free_entries, free_stress, gradients
 from simkit.solve.groups import Groups, largest_by
-from simkit.solve.host_model import HostModel, Model, stiffness
+from simkit.solve.host_model import HostModel, Model, Modes, stiffness
 from simkit.solve.landscape import Answers, Landscape, Point, ask
 from simkit.solve.precondition import Springs, solver, spring_model, strain_stiffness
 from simkit.solve.stepper import identity
@@ -49,13 +49,14 @@ class Criterion:
     fmax  eV/A, largest norm of a free atom's force (after the constraints)
     stress eV/A^3, largest component of stress + pressure that a free cell entry works against
     pressure eV/A^3, outside pressure (compressive positive)
-    error  eV, largest energy that the forces on all atoms may still stand for, |f|^2 / 2k with k = `SOFT_EV_PER_A2`
+    error  eV, (m,) largest energy that the forces on all atoms may still stand for: 1/2 f.H^-1.f with a host's Hessian,
+           else |f|^2 / 2k with k = `SOFT_EV_PER_A2`
     """
 
     fmax: float
     stress: float
     pressure: float = 0.0
-    error: float = np.inf
+    error: float | Floats = np.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +125,7 @@ class Crystals(Landscape):
     def _solver(self, k: int, model: Model) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
         if model is None:
             return lambda forces, entries: (forces, entries)
-        return self._host_solver(k, model) if isinstance(model, HostModel) else self._spring_solver(k, model)
+        return self._spring_solver(k, model) if isinstance(model, Springs) else self._host_solver(k)
 
     def _spring_solver(self, k: int, springs: Springs) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
         model = spring_model(self.structures[k], springs)
@@ -132,15 +133,30 @@ class Crystals(Landscape):
         strain = self._unit[k] ** 2 / np.maximum(strain_stiffness(model, self._frame[k], ENTRIES), 1e-12)
         return lambda forces, entries: (atoms(forces), strain * entries)
 
-    def _host_solver(self, k: int, model: HostModel) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
-        free = np.concatenate([self.freedoms[k].moves.ravel(), self._free[k]])
-        inverse = stiffness(model, self.structures[k], float(self._unit[k, 0])).inverse(free)
-
+    def _host_solver(self, k: int) -> Callable[[Floats, Floats], tuple[Floats, Floats]]:
         def apply(forces: Floats, entries: Floats) -> tuple[Floats, Floats]:
-            solved = inverse @ np.concatenate([forces.ravel(), entries])
+            solved = self._modes[k].divided(np.concatenate([forces.ravel(), entries])[None])[0]
             return solved[:-6].reshape(-1, 3), solved[-6:]
 
         return apply
+
+    @cached_property
+    def _modes(self) -> dict[int, Modes]:
+        """Those of the structures whose model Hessian is a host's."""
+        found = {}
+        for k, model in enumerate(self.models):
+            if isinstance(model, HostModel):
+                free = np.concatenate([self.freedoms[k].moves.ravel(), self._free[k]])
+                found[k] = stiffness(model, self.structures[k], float(self._unit[k, 0])).modes(free)
+        return found
+
+    def _left(self, forces: Floats, batch: Batch) -> Floats:
+        """(m,) eV that forces (atoms, 3) stand for: by a host's Hessian, else as if all motions were soft."""
+        out = np.bincount(batch.system_of, (forces**2).sum(axis=1), len(batch)) / (2.0 * SOFT_EV_PER_A2)
+        for k, modes in self._modes.items():
+            mine = forces[batch.starts[k] : batch.starts[k + 1]].ravel()
+            out[k] = modes.left(np.concatenate([mine, np.zeros(6)])[None])[0]
+        return out
 
     def start(self) -> Floats:
         """The structures as given: no strain."""
@@ -167,8 +183,8 @@ class Crystals(Landscape):
         answers = ask(self.potential, batch, active, None if before is None else before.answers)
         stress = answers.stress + self.criterion.pressure * np.eye(3)
         m = len(self.structures)
-        norms = np.linalg.norm(self._allowed(answers.forces), axis=1)
-        left = np.bincount(batch.system_of, norms**2, m) / (2.0 * SOFT_EV_PER_A2)
+        allowed = self._allowed(answers.forces)
+        norms, left = np.linalg.norm(allowed, axis=1), self._left(allowed, batch)
         force_ratio = np.maximum(
             largest_by(batch.system_of, norms, m) / self.criterion.fmax, np.sqrt(left / self.criterion.error)
         )

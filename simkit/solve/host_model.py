@@ -26,12 +26,15 @@ CELL_CHANGE = 0.15
 class HostModel:
     """A host's Hessian with what keeps its inverse small.
 
-    floor_eV_per_A2  least absolute eigenvalue; softer and unstable motions count as this stiff. Steps along them are
-                     bounded by it and by the step cap of the optimiser
+    floor_eV_per_A2    least absolute eigenvalue; softer and unstable motions count as this stiff. Steps along them are
+                       bounded by it and by the step cap of the optimiser
+    softest_eV_per_A2  the same where the energy that forces stand for is asked; slabs of a cell of 200 atoms glide with
+                       0.04 eV/A^2
     """
 
     host: Host
-    floor_eV_per_A2: float = 0.5
+    floor_eV_per_A2: float = 0.3
+    softest_eV_per_A2: float = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,16 +42,43 @@ class Stiffness:
     """Generalised model Hessian of one structure: (3 n + 6, 3 n + 6) eV/A^2, positions and scaled strain entries."""
 
     matrix: Floats
-    floor: float
+    model: HostModel
 
-    def inverse(self, free: np.ndarray) -> Floats:
-        """(3 n + 6, 3 n + 6) inverse on the free coordinates (mask), zero elsewhere, in steppers' units."""
+    def modes(self, free: np.ndarray) -> Modes:
+        """Those of the free coordinates (mask)."""
         which = np.flatnonzero(free)
-        values, vectors = np.linalg.eigh(self.matrix[np.ix_(which, which)])
-        stiff = np.maximum(np.abs(values), self.floor)
-        out = np.zeros_like(self.matrix)
-        out[np.ix_(which, which)] = (vectors * (UNIT_STIFFNESS_EV_PER_A2 / stiff)) @ vectors.T
+        return modes_of(self.matrix[np.ix_(which, which)], which, self.model)
+
+
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """Eigenvectors (f, f), in columns, of a model Hessian on the coordinates `which` (f,) of a structure.
+
+    weights (f,) what divides by it in steppers' units; softness (f,) A^2/eV, half of one over each eigenvalue.
+    """
+
+    which: np.ndarray
+    vectors: Floats
+    weights: Floats
+    softness: Floats
+
+    def divided(self, rows: Floats) -> Floats:
+        """Rows (k, d) divided by the model Hessian; zero where coordinates are not free."""
+        out = np.zeros_like(rows)
+        out[:, self.which] = ((rows[:, self.which] @ self.vectors) * self.weights) @ self.vectors.T
         return out
+
+    def left(self, rows: Floats) -> Floats:
+        """(k,) eV that forces, rows (k, d), stand for: 1/2 f.H^-1.f."""
+        return ((rows[:, self.which] @ self.vectors) ** 2) @ self.softness
+
+
+def modes_of(matrix: Floats, which: np.ndarray, model: HostModel) -> Modes:
+    """Modes of a symmetric matrix (f, f) eV/A^2, as stiff as the model allows at least; unstable ones by their size."""
+    values, vectors = np.linalg.eigh(matrix)
+    sizes = np.abs(values)
+    weights = UNIT_STIFFNESS_EV_PER_A2 / np.maximum(sizes, model.floor_eV_per_A2)
+    return Modes(which, vectors, weights, 0.5 / np.maximum(sizes, model.softest_eV_per_A2))
 
 
 def stiffness(model: HostModel, structure: Structure, unit_A: float) -> Stiffness:
@@ -71,7 +101,7 @@ def stiffness(model: HostModel, structure: Structure, unit_A: float) -> Stiffnes
     for atom in np.flatnonzero(place < 0):
         own = slice(3 * atom, 3 * atom + 3)
         matrix[own, own] = np.eye(3) * _mean_stiffness(host, int(structure.numbers[atom]))
-    return Stiffness(matrix, model.floor_eV_per_A2)
+    return Stiffness(matrix, model)
 
 
 Model = Springs | HostModel | None

@@ -33,7 +33,8 @@ class RelaxSettings:
     stress_max_GPa of a free cell: largest component of stress + pressure, in the frame of a1 and a2, that
                    a free part of the cell works against; part of the criterion beside the forces
     pressure_GPa   outside pressure
-    energy_error_eV  energy that the forces on all atoms may still stand for; infinite: fmax alone decides
+    energy_error_eV  energy that the forces on all atoms may still stand for, as a host's Hessian says or as if all
+                   motions were soft (`Criterion`); infinite: fmax alone decides; or a tuple with one for each structure
     frozen         (n,) mask of atoms that stay, or None; the same for every structure
     directions     (n, 3) mask of the cartesian components that may move, or None
     model          model Hessian: `Springs`, a `HostModel` (of a crystal that the structures are made from) or None; or
@@ -46,7 +47,7 @@ class RelaxSettings:
     max_step_A: float = 0.2
     stress_max_GPa: float = 0.05
     pressure_GPa: float = 0.0
-    energy_error_eV: float = np.inf
+    energy_error_eV: float | tuple[float, ...] = np.inf
     frozen: np.ndarray | None = None
     directions: np.ndarray | None = None
     model: Model | tuple[Model, ...] = field(default_factory=Springs)
@@ -92,8 +93,10 @@ def prepare_relaxation(
     free_entries(cell)
     positive = {"stress_max_GPa": settings.stress_max_GPa, "energy_error_eV": settings.energy_error_eV}
     for name, value in (("fmax_eV_per_A", fmax_eV_per_A), *positive.items()):
-        if not value > 0:
+        if not (np.asarray(value) > 0).all():
             raise InputError(f"{name}={value} is not allowed; it must be positive.")
+    if np.shape(settings.energy_error_eV) not in ((), (len(structures),)):
+        raise InputError(f"energy_error_eV={settings.energy_error_eV} for {len(structures)} structures; give one each.")
     freedoms = tuple(_freedom(s, cell, settings) for s in structures)
     return descent_of(structures, potential, freedoms, fmax_eV_per_A, settings)
 
@@ -110,7 +113,7 @@ def descent_of(
         fmax_eV_per_A,
         settings.stress_max_GPa / EV_PER_A3_IN_GPA,
         settings.pressure_GPa / EV_PER_A3_IN_GPA,
-        settings.energy_error_eV,
+        np.asarray(settings.energy_error_eV, dtype=float),
     )
     chosen = stepper(settings.optimiser, settings.max_step_A)
     model = None if settings.optimiser in DAMPED else settings.model

@@ -123,11 +123,10 @@ def test_interface_hops_against_ases_neb(joined):
 
     ASE's band of a P2 hop over a site half way does not settle between its two saddles; those without one do.
     """
-    settings = config(number=4, fmax_eV_per_A=0.02, barrier_change_eV=0.001, images=5, refine=False)
+    settings = config(number=8, fmax_eV_per_A=0.02, barrier_change_eV=0.001, images=5, refine=False)
     result = migration.run(settings, ionic(), {"P2/O3": joined})
-    assert {hop.hop.at_interface for hop in result.hops} == {True}
     compared = {}
-    for hop in result.hops:
+    for hop in (hop for hop in result.hops if hop.converged and hop.hop.at_interface):
         theirs, asked = barrier_by_ase(hop.path, ionic()) if hop.hop.phase not in compared else (None, 0)
         if theirs is not None:
             compared[hop.hop.phase] = hop.path.barrier_eV - theirs
@@ -136,10 +135,12 @@ def test_interface_hops_against_ases_neb(joined):
 
 
 def test_the_interface_is_where_it_is(joined):
-    result = migration.run(config(number=4, images=1), ionic(), {"P2/O3": joined})
+    result = migration.run(config(number=8, images=1), ionic(), {"P2/O3": joined})
     planes = build.interface_heights_A(joined)
     assert len(planes) == 2
-    for hop in result.hops:
+    described = [hop for hop in result.hops if hop.around is not None]
+    assert {hop.hop.phase for hop in described} == {"P2", "O3"}
+    for hop in described:
         gallery = build.classify(joined).gallery_heights_A[hop.gallery]
         assert hop.around.from_interface_A == pytest.approx(np.abs(hop.around.height_A - planes).min(), abs=1e-6)
         assert not hop.hop.at_interface or hop.around.from_interface_A < gallery + 2.5

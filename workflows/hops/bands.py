@@ -10,6 +10,7 @@ from simkit import solve
 from simkit.workflows.common import Content
 from simkit.workflows.hops.ends import Bench, Ready
 from simkit.workflows.hops.guesses import guessed
+from simkit.workflows.hops.hessians import optimiser_of_bands
 from simkit.workflows.hops.keeping import Place, batched
 from simkit.workflows.hops.record import TYPES
 
@@ -45,14 +46,15 @@ def found(
 ) -> dict[Key, solve.Path]:
     """The paths of bands by key; starts: where those begin that are not kept from before."""
     config = bench.config
+    optimiser = optimiser_of_bands(config, {bench.kind(one.label) for one in wanted.values()})
     settings = solve.NebSettings(
         fmax_eV_per_A=config.fmax_eV_per_A,
         barrier_error_eV=config.barrier_error_eV,
         barrier_change_eV=config.barrier_change_eV,
         max_steps=config.max_steps,
-        optimiser=config.optimiser,
+        optimiser=optimiser,
     )
-    places = {key: Place(one.name, _content(bench, one)) for key, one in wanted.items()}
+    places = {key: Place(one.name, _content(bench, one, optimiser)) for key, one in wanted.items()}
 
     def prepare(keys: list[Key]) -> solve.Descent:
         bands = list(starts(keys))
@@ -69,8 +71,12 @@ def _fixed(item: Ready, through: Any) -> dict[str, Any]:
     return {"ends": ends, "through": through, "ion": item.chosen.hop.moving}
 
 
-def _content(bench: Bench, one: Wanted) -> Content:
+def _content(bench: Bench, one: Wanted, optimiser: str) -> Content:
     """What fixes a band: its ends, the way between them, and how it is relaxed."""
-    names = ("images", "climb", "fmax_eV_per_A", "barrier_error_eV", "barrier_change_eV", "max_steps", "optimiser")
-    how = {"model": bench.kind(one.label), **{name: getattr(bench.config, name) for name in names}}
+    names = ("images", "climb", "fmax_eV_per_A", "barrier_error_eV", "barrier_change_eV", "max_steps")
+    how = {
+        "model": bench.kind(one.label),
+        "optimiser": optimiser,
+        **{name: getattr(bench.config, name) for name in names},
+    }
     return Content({"step": "band", **one.fixed, **how}, "band")

@@ -14,7 +14,7 @@ from simkit.potential.base import Evaluation, Potential, Spread
 from simkit.solve.outcome import Outcome
 from simkit.structure import Structure
 from simkit.workflows.common import Content, Hooks
-from simkit.workflows.hops.hessians import Hosts
+from simkit.workflows.hops.hessians import Hosts, optimiser_of_states
 from simkit.workflows.hops.keeping import Place, batched
 from simkit.workflows.hops.record import SPONTANEOUS, TYPES, Chosen, SiteEnergy
 from simkit.workflows.hops.settings import Hopping
@@ -106,13 +106,16 @@ def relaxed_states(bench: Bench, states: Mapping[Named, Structure], stage: str =
     states: under keys that begin with the label of their cell.
     """
     config = bench.config
-    settings = solve.RelaxSettings(max_steps=config.max_steps, optimiser=config.optimiser)
+    settings = solve.RelaxSettings(max_steps=config.max_steps, optimiser=optimiser_of_states(config))
 
     def prepare(keys: list[Named]) -> solve.Descent:
         cells = [states[key] for key in keys]
         asked = settings
         if bench.hosts is not None:
-            asked = replace(settings, model=tuple(bench.hosts.models().states[key[0]] for key in keys))
+            models = tuple(bench.hosts.models().states[key[0]] for key in keys)
+            known = [isinstance(model, solve.HostModel) for model in models]
+            errors = tuple(0.5 * config.barrier_error_eV if one else np.inf for one in known)
+            asked = replace(settings, model=models, energy_error_eV=errors)
         return solve.prepare_relaxation(cells, bench.potential, "fixed", config.end_fmax_eV_per_A, asked)
 
     places = {
@@ -124,7 +127,8 @@ def relaxed_states(bench: Bench, states: Mapping[Named, Structure], stage: str =
 
 def _content(config: Hopping, state: Structure, model: str) -> Content:
     """What fixes a relaxed state: where it starts, and how it is relaxed."""
-    how = {"fmax": config.end_fmax_eV_per_A, "max_steps": config.max_steps, "optimiser": config.optimiser}
+    how = {"fmax": config.end_fmax_eV_per_A, "max_steps": config.max_steps, "optimiser": optimiser_of_states(config)}
+    how |= {"error": config.barrier_error_eV} if model == "host" else {}
     return Content({"step": "state", "start": state, "model": model, **how}, "state")
 
 

@@ -53,10 +53,12 @@ class Hopping(Section):
     climb       whether the highest image climbs to the saddle
     fmax_eV_per_A         on the climbing image
     barrier_change_eV     over the last steps
-    end_fmax_eV_per_A     of the relaxed ends
-    barrier_error_eV      by which a saddle may still lie too high, as far as the forces of all atoms tell
+    end_fmax_eV_per_A     of the relaxed ends; at 0.03 ions of P2 can rest on shelves 0.2 eV above where they would go
+    barrier_error_eV      by which a saddle may still lie too high, as far as the forces of all atoms tell; with a
+                          host's Hessian, which tells it well, the ends lie within half of it, too
     max_steps             of the ends, and of the bands
-    optimiser             of the ends, and of the bands: "lbfgs", "ode12r", "fire2", "abcfire"; "fire" is "fire2"
+    optimiser             of the ends, and of the bands: "lbfgs", "ode12r", "fire2", "abcfire"; "fire" is "fire2";
+                          "auto": lbfgs, and for bands with a host's Hessian ode12r
     preconditioner        of lbfgs and ode12r: "host", the Hessian of the cell the ions hop in, once for all; "exp",
                           springs between neighbours; "none"; "auto": host where it saves more than it costs
     refine      whether bands are looked at again: in other orders where other ions change their sites as well, and in
@@ -85,10 +87,10 @@ class Hopping(Section):
     climb: bool = True
     fmax_eV_per_A: float = Field(default=0.05, gt=0)
     barrier_change_eV: float = Field(default=0.005, gt=0)
-    end_fmax_eV_per_A: float = Field(default=0.03, gt=0)
+    end_fmax_eV_per_A: float = Field(default=0.005, gt=0)
     barrier_error_eV: float = Field(default=0.002, gt=0)
     max_steps: int = Field(default=200, gt=0)
-    optimiser: Literal["lbfgs", "ode12r", "fire2", "abcfire", "fire"] = "lbfgs"
+    optimiser: Literal["auto", "lbfgs", "ode12r", "fire2", "abcfire", "fire"] = "auto"
     preconditioner: Literal["auto", "host", "exp", "none"] = "auto"
     refine: bool = False
     network: bool = True

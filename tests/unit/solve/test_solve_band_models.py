@@ -71,12 +71,23 @@ def test_the_host_saves_steps_where_a_cell_is_large_enough_to_have_soft_motions(
     crystal = solve.relax([fcc(3)], MORSE, cell="free", fmax_eV_per_A=1e-3)[0].structure
     model, ends = solve.HostModel(solve.host_hessian(crystal, MORSE)), hop_beside_a_vacancy(crystal)
     plain, preconditioned = (
-        solve.find_path(*ends, MORSE, settings=solve.NebSettings(optimiser="lbfgs", model=made))
+        solve.find_path(*ends, MORSE, settings=solve.NebSettings(optimiser="ode12r", model=made))
         for made in (None, model)
     )
     assert plain.converged and preconditioned.converged
     assert preconditioned.barrier_eV == pytest.approx(plain.barrier_eV, abs=0.002)
     assert preconditioned.steps < 0.8 * plain.steps
+
+
+@pytest.mark.parametrize("error", [0.1, 0.03, 0.01, 0.003])
+def test_a_host_tells_how_far_a_saddle_still_has_to_fall(hop, reference, host, error):
+    """Stopped by that criterion alone, a band lies too high by about what was allowed."""
+    loose = {"fmax_eV_per_A": 2.0, "others_eV_per_A": 2.0, "barrier_change_eV": 2.0, "climb_below_eV_per_A": 3.0}
+    settings = solve.NebSettings(
+        optimiser="ode12r", max_step_A=0.02, model=solve.HostModel(host), barrier_error_eV=error, **loose
+    )
+    path = solve.find_path(*hop, MORSE, settings=settings)
+    assert path.converged and 0.1 * error < path.barrier_eV - reference < 1.5 * error, path.barrier_eV - reference
 
 
 def test_force_alone_would_stop_too_early():

@@ -143,14 +143,33 @@ def test_an_ion_half_way_is_on_no_place_and_atoms_may_be_in_any_order_and_image(
     assert places_of(relaxed, hole.moved_to(x))[0] == -1
 
 
-def test_the_inverse_is_that_of_the_floored_matrix_on_what_may_move(relaxed, host):
-    made = stiffness(solve.HostModel(host, 0.7), relaxed, 2.0)
-    free = np.random.default_rng(6).random(102) < 0.8
-    inverse = made.inverse(free)
-    assert (inverse[~free] == 0).all() and (inverse[:, ~free] == 0).all()
-    values = UNIT_STIFFNESS_EV_PER_A2 / np.linalg.eigvalsh(inverse[np.ix_(free, free)])
-    wanted = np.sort(np.maximum(np.abs(np.linalg.eigvalsh(made.matrix[np.ix_(free, free)])), 0.7))
-    np.testing.assert_allclose(np.sort(values), wanted, rtol=1e-8)
+def test_modes_divide_by_the_floored_matrix_on_what_may_move_and_tell_energies(relaxed, host):
+    made = stiffness(solve.HostModel(host, 7.0, 3.0), relaxed, 2.0)
+    rng = np.random.default_rng(6)
+    free, rows = rng.random(102) < 0.8, rng.normal(size=(3, 102))
+    modes = made.modes(free)
+    values, vectors = np.linalg.eigh(made.matrix[np.ix_(free, free)])
+    assert np.abs(values).min() < 3.0  # the floors count
+    wanted = np.zeros_like(rows)
+    floored = vectors @ np.diag(UNIT_STIFFNESS_EV_PER_A2 / np.maximum(np.abs(values), 7.0)) @ vectors.T
+    wanted[:, free] = rows[:, free] @ floored
+    np.testing.assert_allclose(modes.divided(rows), wanted, rtol=1e-10, atol=1e-10)
+    inverse = vectors @ np.diag(1 / np.maximum(np.abs(values), 3.0)) @ vectors.T
+    np.testing.assert_allclose(modes.left(rows), 0.5 * np.sum((rows[:, free] @ inverse) * rows[:, free], axis=1))
+
+
+def test_relaxed_to_an_energy_a_structure_lies_within_it_of_its_minimum(relaxed, host):
+    rng = np.random.default_rng(7)
+    shaken = [relaxed.moved_to(relaxed.positions + size * rng.normal(size=(32, 3))) for size in (0.02, 0.05, 0.02)]
+    errors = (1e-3, 1e-4, np.inf)
+    settings = solve.RelaxSettings(model=solve.HostModel(host), energy_error_eV=errors)
+    loose = solve.relax(shaken, MORSE, fmax_eV_per_A=0.5, settings=settings)
+    tight = solve.relax([o.structure for o in loose], MORSE, fmax_eV_per_A=1e-5)
+    above = [a.evaluation.energy - b.evaluation.energy for a, b in zip(loose, tight, strict=True)]
+    assert 0 <= above[0] < 1.5e-3 and 0 <= above[1] < 1.5e-4
+    assert above[2] > 3e-3  # the force alone was met far from the minimum
+    with pytest.raises(InputError, match="give one each"):
+        solve.relax(shaken, MORSE, settings=solve.RelaxSettings(energy_error_eV=(0.1, 0.2)))
 
 
 def test_what_is_not_of_the_host_is_refused(relaxed, host):
