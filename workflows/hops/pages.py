@@ -44,9 +44,9 @@ def hops(config: Hopping, entries: Sequence[Mapping[str, Any]], labels: Sequence
     words = [
         f"Hops of {config.ion} ({', '.join(config.mechanisms)}), {config.hops}; sites found by: {finders}; hops "
         f"counted as alike by {alike}. Every state was relaxed once at the cell of its structure, for all its hops; "
-        "the paths are climbing nudged elastic bands, converged by the climbing image's force, the energy that all "
-        "forces on it stand for and the change of the barrier. A hop marked spontaneous has one end that falls into the other. Split: a minimum between the ends, "
-        "so that the hop is two."
+        "the paths are climbing nudged elastic bands, converged by the climbing image's force, the energy that "
+        "all forces on it stand for and the change of the barrier. A hop marked spontaneous has one end that falls "
+        "into the other. Split: a minimum between the ends, so that the hop is two."
     ]
     if config.refine:
         words.append(
