@@ -33,6 +33,8 @@ FMAX = 0.01
 WITHIN_EV = 0.005
 IMAGES = 5
 HOPS = 3
+SAME_MEV = 10.0
+"""Of 69 atoms whose slabs glide softly: what forces of `FMAX` may leave."""
 TIGHT = solve.NebSettings(
     optimiser="fire2",
     fmax_eV_per_A=0.003,
@@ -137,10 +139,10 @@ def relaxations(given: Bed, host: solve.Host) -> Iterator[Row]:
         for peer, goal in ((LBFGS, 0.5), (FIRE, 0.25), (PreconLBFGS, None)):
             calls, energy = by_ase(given, s, cell, peer)
             gap = 1e3 * abs(energy - best[1])
-            assert gap < 5.0, f"{what}: minima {gap:.2f} meV apart"
+            assert gap < SAME_MEV, f"{what}: minima {gap:.2f} meV apart"
             yield Row("C5", f"{what}: lbfgs host", f"ASE {peer.__name__}", best[0], calls, "evaluations", goal)
         for name, (calls, energy) in runs.items():
-            assert abs(energy - best[1]) < 5e-3, f"{what}: {name} ends {1e3 * (energy - best[1]):.2f} meV off"
+            assert 1e3 * abs(energy - best[1]) < SAME_MEV, f"{what}: {name} ends {1e3 * (energy - best[1]):.2f} meV off"
             yield Row("C5", f"{what}: {name}", "plain lbfgs", calls, runs["lbfgs none"][0], "evaluations")
 
 

@@ -78,10 +78,14 @@ def opened(config: Section, request: Request, model: Potential, where: Where, ex
     return Run(ledger, Hooks(directory.step, where.hooks.watch))
 
 
+KINDS = ("neb", "glide", "stress")
+"""Commands that have ready studies; the names of those begin with it."""
+
+
 def shipped() -> dict[str, Path]:
-    """Ready studies of gliding and stress by name."""
+    """Ready studies of paths, gliding and stress by name."""
     folder = Path(str(resources.files("simkit.workflows").joinpath("configs")))
-    return {path.stem: path for path in sorted(folder.glob("*.toml")) if path.stem.split("-")[0] in ("glide", "stress")}
+    return {path.stem: path for path in sorted(folder.glob("*.toml")) if path.stem.split("-")[0] in KINDS}
 
 
 def card_facts(card: Card) -> dict[str, Any]:

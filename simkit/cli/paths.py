@@ -13,7 +13,7 @@ from rich.console import Console
 from simkit import config, io, potential
 from simkit.cli.progress import watching
 from simkit.errors import InputError
-from simkit.workflows import building, committee, migration, paths, study
+from simkit.workflows import building, committee, migration, paths, rundirs, study
 from simkit.workflows.common import Hooks
 
 Inputs = Annotated[
@@ -42,24 +42,25 @@ def neb_command(  # noqa: PLR0913 (one option each)
 ) -> None:
     """Barriers of the hops of an ion, how they percolate, and what diffuses over them; one of each class of hops."""
     job = paths.Job(out, resume, shlex.join(["simkit", *sys.argv[1:]]))
-    given = [("potential", potential_name), ("device", device)]
+    given = [("potential", potential_name), ("device", device), ("trust", trust)]
     named = {key: value for key, value in given if value is not None}
-    tomls = [word for word in inputs if word.endswith(".toml") or word in building.recipes()]
+    ready = {**building.recipes(), **rundirs.shipped()}
+    tomls = [word for word in inputs if word.endswith(".toml") or word in ready]
     if tomls and len(inputs) > 1:
         raise InputError(f"{tomls[0]} is a study: give it alone, or give structure files only.")
     with watching(Console(stderr=True)) as watch:
         if tomls:
-            result = _study(tomls[0], job, {**named, **({"trust": trust} if trust else {})}, set_ or [], watch)
+            result = _study(ready.get(tomls[0], tomls[0]), job, named, set_ or [], watch)
         else:
-            result = _files(inputs, job, {**named, **({"trust": trust} if trust else {})}, set_ or [], watch)
+            result = _files(inputs, job, named, set_ or [], watch)
     for line in result.lines:
         typer.echo(line)
     typer.echo(f"report: {(out / 'report.html').resolve()}")
     raise typer.Exit(0 if result.converged else 1)
 
 
-def _study(word: str, job: paths.Job, named: dict[str, str], assignments: list[str], watch) -> paths.Result:
-    data = config.read_toml(building.locate(word))
+def _study(file: str | Path, job: paths.Job, named: dict[str, str], assignments: list[str], watch) -> paths.Result:
+    data = config.read_toml(Path(file))
     table = data.setdefault("migration", {})
     if isinstance(table, dict):
         table.setdefault("hops", "distinct")

@@ -34,7 +34,7 @@ class HostModel:
 
     host: Host
     floor_eV_per_A2: float = 0.3
-    softest_eV_per_A2: float = 0.02
+    softest_eV_per_A2: float = 0.03
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,8 @@
 
 Thick blocks of two phases share one plane. In the middle of each block the stress is that of the phase alone, strained
 to the plane and free along the normal; for small strains sigma = (C11 + C12 - 2 C13^2 / C33) strain. Small means
-tenths of a percent: between cobalt and nickel, at 0.9 %, the model's stress leaves that line by 16 to 23 %.
+tenths of a percent, and a smooth phase: between cobalt and nickel, at 1 %, the model's stress leaves that line by 11 to
+28 %, and sodium of P2-NaCoO2 moves enough at 0.1 % to take it off by 13 %; strained cells agree within 2 % there too.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def middle_A(structure, galleries):
 
 def test_the_middle_of_each_block_is_strained_to_the_common_plane():
     model = potential.load("simkit:nalox", dtype="float64", device="cpu")
-    blocks = [block("P2", "Co"), block("O3", "Co")]
+    blocks = [block("P2", "Fe"), block("O3", "Fe")]
     alone = {b.phase: build.bulk(b, (1, 1)).structure for b in blocks}
     constants = elastic.run(elastic.Config(strain=0.003), model, alone).answers
     joined = build.intergrowth(blocks, (1, 1), max_strain_percent=6).structure
@@ -63,6 +64,6 @@ def test_the_middle_of_each_block_is_strained_to_the_common_plane():
         cell = free.cell.copy()
         cell[:2] *= 1 + strain
         (held,) = solve.relax([free.strained_to(cell)], model, "c", FMAX_EV_PER_A, TIGHT)
-        assert interior == pytest.approx(in_plane_GPa(held.evaluation.stress), rel=0.04)
+        assert interior == pytest.approx(in_plane_GPa(held.evaluation.stress), rel=0.02)
         c = constants[phase].elastic.stiffness_GPa
         assert interior == pytest.approx((c[0, 0] + c[0, 1] - 2 * c[0, 2] ** 2 / c[2, 2]) * strain, rel=0.10)

@@ -17,7 +17,7 @@ from simkit import build, cli, io, potential, solve
 from simkit.cli import mechanics
 from simkit.config import checked, read_toml
 from simkit.errors import InputError
-from simkit.workflows import gliding_lock, rundirs, stress_study
+from simkit.workflows import gliding_lock, rundirs, stress_study, study
 
 STRESS = """
 name = "two cells"
@@ -236,12 +236,15 @@ def test_bad_structures_give_one_clear_line(simkit, p2, tmp_path):
 
 def test_ready_studies_are_found_by_name_and_accepted():
     found = rundirs.shipped()
-    assert set(found) == {"glide-lock-p2-o3", "stress-layered-spinel"}
+    assert set(found) == {"glide-lock-p2-o3", "neb-p2-o3", "neb-p2-p3", "stress-layered-spinel"}
+    for name in ("neb-p2-o3", "neb-p2-p3"):
+        paths = study.settings(read_toml(found[name]))
+        assert paths.paths.pure and len(paths.paths.seeds) > 1 and paths.migration.hops == "kinds"
     lock = checked(gliding_lock.Config, read_toml(found["glide-lock-p2-o3"]))
     assert lock.over.contents and len(lock.over.seeds) > 1
-    study = checked(stress_study.Config, read_toml(found["stress-layered-spinel"]))
-    assert [cell.name for cell in study.cells] == ["layered", "layered/spinel"]
-    cell = study.cells[0].structure.built(study.seed).structure
+    maps = checked(stress_study.Config, read_toml(found["stress-layered-spinel"]))
+    assert [cell.name for cell in maps.cells] == ["layered", "layered/spinel"]
+    cell = maps.cells[0].structure.built(maps.seed).structure
     counts = {s: cell.symbols.count(s) / 80 for s in ("Na", "Mn", "Mg")}
     assert counts == pytest.approx({"Na": 0.44, "Mn": 0.8, "Mg": 0.2}, abs=0.005)
     assert mechanics.Asked([Path("stress-layered-spinel")], Path("out"), False, None, None, None, []).study.exists()

@@ -55,20 +55,20 @@ def _easiest(case: Case, name: str, moves: list[Move]) -> Resistance:
 class Lock:
     """How much more the easiest move of a shared slab costs than that of a pure phase, over the seeds of one content.
 
-    mean and standard deviation over seeds (0 for one seed) of the barrier's and of the end's difference
+    mean and standard deviation over seeds (None for one seed) of the barrier's and of the end's difference
     """
 
     content: float | None
     phase: str
     seeds: int
     barrier_J_per_m2: float
-    barrier_spread_J_per_m2: float
+    barrier_spread_J_per_m2: float | None
     barrier_meV_per_fu: float
-    barrier_spread_meV_per_fu: float
+    barrier_spread_meV_per_fu: float | None
     final_J_per_m2: float
-    final_spread_J_per_m2: float
+    final_spread_J_per_m2: float | None
     final_meV_per_fu: float
-    final_spread_meV_per_fu: float
+    final_spread_meV_per_fu: float | None
 
 
 QUANTITIES = ("barrier_J_per_m2", "barrier_meV_per_fu", "final_J_per_m2", "final_meV_per_fu")
@@ -102,8 +102,8 @@ def _gain(
 
 def _lock(content: float | None, phase: str, gains: np.ndarray) -> Lock:
     mean = gains.mean(axis=0)
-    spread = gains.std(axis=0, ddof=1) if len(gains) > 1 else np.zeros(len(QUANTITIES))
-    pairs = {q: (float(m), float(s)) for q, m, s in zip(QUANTITIES, mean, spread, strict=True)}
+    spread = gains.std(axis=0, ddof=1).tolist() if len(gains) > 1 else [None] * len(QUANTITIES)
+    pairs = dict(zip(QUANTITIES, zip(mean.tolist(), spread, strict=True), strict=True))
     values = {name: value for q, (m, s) in pairs.items() for name, value in ((q, m), (_spread(q), s))}
     return Lock(content, phase, len(gains), **values)
 
