@@ -19,15 +19,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from inside import Inside
 
 from simkit import build, potential, solve
 from simkit.kernels.edges import edges_of
 from simkit.kernels.neighbours import pairs_within
-from simkit.potential import mace, mace_host
 from simkit.potential.base import Potential
 from simkit.potential.mace import MACEPotential, energies_and_gradient
 from simkit.potential.mace_host import evaluate_edges
@@ -45,24 +44,6 @@ DRIVERS = {
     "npt": ("npt", {"thermostat": "rescale", "cell": "anisotropic"}),
 }
 TEMPERATURE_K, FOREVER = 300.0, 10**9
-
-
-class Inside:
-    """Adds up the time spent in the bare model, wherever it is called from."""
-
-    def __init__(self, path: str, clock: Callable[[], float]) -> None:
-        self.seconds, self._clock = 0.0, clock
-        module, name = (mace, "energies_and_gradient") if path == "torch" else (mace_host, "evaluate_edges")
-        setattr(module, name, self._timed(getattr(module, name)))
-
-    def _timed(self, work: Callable[..., Any]) -> Callable[..., Any]:
-        def timed(*given: Any) -> Any:
-            start = self._clock()
-            found = work(*given)
-            self.seconds += self._clock() - start
-            return found
-
-        return timed
 
 
 @dataclass(frozen=True)

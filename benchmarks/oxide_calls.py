@@ -27,7 +27,7 @@ from simkit.errors import InputError
 from simkit.structure import Structure
 
 METALS = {"Ni": 0.5, "Mn": 0.5}
-SMALL = [build.Block("P2", 2, METALS, content=0.75), build.Block("O3", 1, METALS, content=1.0)]
+SMALL = [build.Block("P2", 2, METALS, content=1.0), build.Block("O3", 1, METALS, content=1.0)]
 LARGE = [build.Block("P2", 2, {"Co": 1.0}, content=2 / 3), build.Block("O3", 4, {"Co": 1.0}, content=1.0)]
 FMAX = 0.01
 WITHIN_EV = 0.005
@@ -197,7 +197,7 @@ def bands(given: Bed, host: solve.Host) -> Iterator[Row]:
 
 def large_cell() -> Iterator[Row]:
     """The defaults of `simkit neb` against ASE's FIRE at the same force: evaluations per image, and what they miss."""
-    given = bed(LARGE, (3, 3), 2, 0.005)
+    given = bed(LARGE, (3, 3), 1, 0.005)
     host = solve.host_hessian(given.host, given.model)
     default = solve.NebSettings(optimiser="ode12r", model=solve.HostModel(host))
     tight = replace(TIGHT, optimiser="ode12r", model=default.model, mirror=False)
