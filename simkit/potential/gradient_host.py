@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from simkit.arrays import Floats
+from simkit.kernels.edge_forces import gather_forces, reversed_edges
+from simkit.kernels.edges import Edges
 from simkit.kernels.neighbours import Pairs
 from simkit.potential.base import Evaluations
 from simkit.structure import Batch
@@ -22,6 +24,14 @@ def from_pairs(energy: Floats, gradient: Floats, pairs: Pairs, batch: Batch, vir
     atomic = (summed(pairs.first, w.reshape(-1, 9), n) + summed(pairs.second, w.reshape(-1, 9), n)).reshape(-1, 3, 3)
     total = np.bincount(batch.system_of[pairs.first], energy, minlength=len(batch))
     return Evaluations(total, forces, stress_of(atomic, batch), atomic if virials else None, batch.system_of)
+
+
+def gathered(energy: Floats, edges: Edges, gradient: Floats, batch: Batch, virials: bool) -> Evaluations:
+    """Evaluations from total energies (m,) eV and dE/d(vector) (e, 3) eV/A of directed edges, atom by atom."""
+    n = len(batch.numbers)
+    forces, atomic = np.empty((n, 3)), np.empty((n, 3, 3))
+    gather_forces(edges, reversed_edges(edges), gradient, slice(0, n), (forces, atomic))
+    return Evaluations(energy, forces, stress_of(atomic, batch), atomic if virials else None, batch.system_of)
 
 
 def stress_of(virials: Floats, batch: Batch) -> Floats:

@@ -15,12 +15,13 @@ import torch
 
 from simkit.elements import SYMBOLS
 from simkit.errors import CorruptFileError, InputError, UntrustedFileError, nearest
-from simkit.kernels.edges import edges_of
+from simkit.kernels.edges import Edges, edges_of
 from simkit.kernels.neighbours import pairs_within
 from simkit.potential import cuda_graph
 from simkit.potential.base import Evaluations, Potential
 from simkit.potential.card import Card
 from simkit.potential.gradient import PairGradient, read_back, to_device
+from simkit.potential.gradient_host import gathered
 from simkit.potential.mace_accelerated import module_for, telling_failures
 from simkit.potential.mace_backend import MACE, ScaleShiftMACE, quarantine
 from simkit.potential.mace_frame import Data, Reading
@@ -157,19 +158,26 @@ class MACEPotential(Potential):
         return evaluate_on_host(host, self._species[batch.numbers], batch, virials)
 
     def _torch_part(self, module: torch.nn.Module, dtype: torch.dtype, batch: Batch, virials: bool) -> Evaluations:
-        data = self.graph(batch, dtype)
+        edges = self._edges(batch)
+        data = self.graph(batch, dtype, edges)
         vectors = data["shifts"].requires_grad_(True)
         energy, gradient = energies_and_gradient(module, data)
+        if self._place.device.type == "cpu":
+            return gathered(energy.numpy(), edges, gradient.double().numpy(), batch, virials)
         sender, receiver = data["edge_index"]
         pairs = PairGradient(data["batch"], sender, receiver, vectors.detach(), gradient)
         return read_back(energy, pairs, batch, virials)
 
-    def graph(self, batch: Batch, dtype: torch.dtype | None = None) -> dict[str, torch.Tensor]:
+    def _edges(self, batch: Batch) -> Edges:
+        pairs = pairs_within(batch.positions, batch.cells, batch.periodic, batch.starts, self._cutoff_A)
+        return edges_of(pairs, len(batch.numbers))
+
+    def graph(
+        self, batch: Batch, dtype: torch.dtype | None = None, edges: Edges | None = None
+    ) -> dict[str, torch.Tensor]:
         """What the module reads, in its own dtype or another; positions are zero, `shifts` holds the edge vectors."""
         device, dtype = self._place.device, dtype or self._place.dtype
-        atoms = len(batch.numbers)
-        pairs = pairs_within(batch.positions, batch.cells, batch.periodic, batch.starts, self._cutoff_A)
-        edges = edges_of(pairs, atoms)
+        atoms, edges = len(batch.numbers), self._edges(batch) if edges is None else edges
         number = np.float32 if dtype == torch.float32 else np.float64
         vectors, cells = to_device([edges.vectors.astype(number), batch.cells.astype(number)], device)
         index = np.stack([edges.sender, edges.receiver])
