@@ -34,7 +34,7 @@ WITHIN_EV = 0.005
 IMAGES = 5
 HOPS = 3
 SAME_MEV = 10.0
-"""Of 69 atoms whose slabs glide softly: what forces of `FMAX` may leave."""
+"""Of 72 atoms whose slabs glide softly: forces of `FMAX` leave up to 6 meV."""
 TIGHT = solve.NebSettings(
     optimiser="fire2",
     fmax_eV_per_A=0.003,

@@ -88,7 +88,7 @@ def check_images(heights: NDArray, periodic: NDArray, cutoff_A: float) -> None:
 
 @njit(cache=True, error_model="numpy")
 def _reciprocal(cells, inverses, heights):
-    """Inverses of cells (m, 3, 3) with vectors in rows, and their heights: one over the columns' lengths."""
+    """Inverses (m, 3, 3) 1/A of cells (vectors in rows) and their heights (m, 3) A, one over the columns' lengths."""
     for m in range(len(cells)):
         for k in range(3):
             u, v, w = cells[m, k], cells[m, (k + 1) % 3], cells[m, (k + 2) % 3]

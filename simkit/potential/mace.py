@@ -175,7 +175,10 @@ class MACEPotential(Potential):
     def graph(
         self, batch: Batch, dtype: torch.dtype | None = None, edges: Edges | None = None
     ) -> dict[str, torch.Tensor]:
-        """What the module reads, in its own dtype or another; positions are zero, `shifts` holds the edge vectors."""
+        """What the module reads, in its own dtype or another; positions are zero, `shifts` holds the edge vectors.
+
+        edges: those of the batch, where they are known.
+        """
         device, dtype = self._place.device, dtype or self._place.dtype
         atoms, edges = len(batch.numbers), self._edges(batch) if edges is None else edges
         number = np.float32 if dtype == torch.float32 else np.float64

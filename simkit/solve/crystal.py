@@ -42,7 +42,7 @@ class Freedom:
         return cls(cell, np.ones((len(structure), 3), dtype=bool), np.full(len(structure), -1))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Criterion:
     """When a structure counts as relaxed.
 

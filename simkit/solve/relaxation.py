@@ -34,7 +34,8 @@ class RelaxSettings:
                    a free part of the cell works against; part of the criterion beside the forces
     pressure_GPa   outside pressure
     energy_error_eV  energy that the forces on all atoms may still stand for, as a host's Hessian says or as if all
-                   motions were soft (`Criterion`); infinite: fmax alone decides; or a tuple with one for each structure
+                   motions were soft (`Criterion`), without that of a free cell's stress; infinite: fmax alone decides;
+                   or a tuple with one for each structure
     frozen         (n,) mask of atoms that stay, or None; the same for every structure
     directions     (n, 3) mask of the cartesian components that may move, or None
     model          model Hessian: `Springs`, a `HostModel` (of a crystal that the structures are made from) or None; or
@@ -95,8 +96,6 @@ def prepare_relaxation(
     for name, value in (("fmax_eV_per_A", fmax_eV_per_A), *positive.items()):
         if not (np.asarray(value) > 0).all():
             raise InputError(f"{name}={value} is not allowed; it must be positive.")
-    if np.shape(settings.energy_error_eV) not in ((), (len(structures),)):
-        raise InputError(f"energy_error_eV={settings.energy_error_eV} for {len(structures)} structures; give one each.")
     freedoms = tuple(_freedom(s, cell, settings) for s in structures)
     return descent_of(structures, potential, freedoms, fmax_eV_per_A, settings)
 
@@ -109,6 +108,8 @@ def descent_of(
     settings: RelaxSettings,
 ) -> Descent:
     """Landscape, stepper and limits for structures with a `Freedom` each."""
+    if np.shape(settings.energy_error_eV) not in ((), (len(structures),)):
+        raise InputError(f"energy_error_eV={settings.energy_error_eV} for {len(structures)} structures; give one each.")
     criterion = Criterion(
         fmax_eV_per_A,
         settings.stress_max_GPa / EV_PER_A3_IN_GPA,

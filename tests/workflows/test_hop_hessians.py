@@ -9,7 +9,7 @@ from simkit import build, config, potential, solve
 from simkit.errors import InputError
 from simkit.workflows import migration, relax
 from simkit.workflows.common import Hooks
-from simkit.workflows.hops.hessians import BAND_SAVES, STATE_SAVES, hosts_for
+from simkit.workflows.hops.hessians import BAND_SAVES, STATE_SAVES, hosts_for, optimiser_of_bands, optimiser_of_states
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +37,23 @@ def test_the_hessian_is_taken_where_it_costs_less_than_it_saves(o3):
     assert none.states["O3"] is None and none.bands["O3"] is None
 
 
-@pytest.mark.parametrize("optimiser", ["lbfgs"])
+def test_bands_with_a_host_go_by_ode12r_and_damped_optimisers_take_no_model(o3):
+    assert optimiser_of_bands(asked(), {"host"}) == optimiser_of_bands(asked(), {"host", "auto"}) == "ode12r"
+    assert optimiser_of_bands(asked(), {"auto"}) == optimiser_of_states(asked()) == "lbfgs"
+    assert optimiser_of_bands(asked(optimiser="fire2"), {"host"}) == "fire2"
+    cells, work, hooks = {"O3": o3}, (Counter(O3=9), Counter(O3=99)), Hooks()
+    assert hosts_for(asked(optimiser="fire2"), ionic(), cells, work, hooks, "m").kinds == {"O3": "none"}
+    with pytest.raises(InputError, match=r"fire2.*takes none.*ode12r"):
+        hosts_for(asked(optimiser="fire2", preconditioner="host"), ionic(), cells, work, hooks, "m")
+
+
+@pytest.mark.parametrize("optimiser", ["auto", "lbfgs"])
 def test_a_host_gives_the_same_barrier_for_fewer_calls(o3, optimiser):
     kept, runs = {}, {}
 
     def keep(name, compute, types=(), given=None):
-        kept.setdefault(name, given)
+        if given is not None:
+            kept.setdefault((kind, name), getattr(given, "given", given))
         return compute()
 
     for kind in ("host", "none"):
@@ -54,8 +65,12 @@ def test_a_host_gives_the_same_barrier_for_fewer_calls(o3, optimiser):
     assert runs["host"].path.steps < runs["none"].path.steps
     ends = {kind: sum(end.evaluations for end in hop.ends) for kind, hop in runs.items()}
     assert ends["host"] < ends["none"]
-    content = kept["migration-host-O3"]
+    content = kept["host", "migration-host-O3"]
     assert content["step"] == "host Hessian" and content["structure"].formula == o3.formula
+    steps = {(kind, given["step"]): given for (kind, _), given in kept.items()}
+    assert steps["host", "band"]["optimiser"] == ("ode12r" if optimiser == "auto" else "lbfgs")
+    assert steps["none", "band"]["optimiser"] == "lbfgs"
+    assert steps["host", "state"]["error"] == 0.002 and "error" not in steps["none", "state"]
 
 
 def test_unknown_words_are_named_with_the_nearest():

@@ -11,6 +11,7 @@ from simkit import solve
 from simkit.errors import InputError
 from simkit.potential.base import Potential
 from simkit.solve.host_model import Model
+from simkit.solve.optimisers import DAMPED
 from simkit.structure import Structure
 from simkit.workflows.common import Hooks
 from simkit.workflows.hops.settings import Hopping
@@ -68,7 +69,7 @@ def optimiser_of_states(config: Hopping) -> str:
 
 
 def optimiser_of_bands(config: Hopping, kinds: Iterable[str]) -> str:
-    """What leads bands in cells of these kinds of preconditioner, all in one batch.
+    """What leads the bands of one batch, in cells of these kinds of preconditioner: one optimiser for all of them.
 
     With a host's Hessian ode12r took 12 to 16 steps where lbfgs took 60 to 70 (O3 hops in P2|O3 of 210 atoms): what
     lbfgs learns of a force that is no gradient spoils a model that is nearly right. Without, lbfgs took fewer.
@@ -85,8 +86,18 @@ def _model(kind: str, potential: Potential, cell: Structure, hooks: Hooks, name:
 
 
 def _kind(config: Hopping, cell: Structure, work: tuple[int, int]) -> str:
-    """The model asked for; "auto" becomes "host" where its evaluations are fewer than those it will save."""
-    if config.preconditioner != "auto" or config.optimiser not in ("auto", "lbfgs", "ode12r"):
+    """The model asked for; "auto" becomes "host" where its evaluations are fewer than those it will save.
+
+    Raises InputError where the optimiser takes no model.
+    """
+    if config.optimiser in DAMPED:
+        if config.preconditioner in ("host", "exp"):
+            raise InputError(
+                f"preconditioner = {config.preconditioner!r} with optimiser = {config.optimiser!r}, which takes none; "
+                "use optimiser = 'auto', 'lbfgs' or 'ode12r', or preconditioner = 'none'."
+            )
+        return "none"
+    if config.preconditioner != "auto":
         return config.preconditioner
     try:
         cost = solve.host_cost(cell)

