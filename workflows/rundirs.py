@@ -78,14 +78,10 @@ def opened(config: Section, request: Request, model: Potential, where: Where, ex
     return Run(ledger, Hooks(directory.step, where.hooks.watch))
 
 
-KINDS = ("neb", "glide", "stress")
-"""Commands that have ready studies; the names of those begin with it."""
-
-
-def shipped() -> dict[str, Path]:
-    """Ready studies of paths, gliding and stress by name."""
+def shipped(*commands: str) -> dict[str, Path]:
+    """Ready studies of these commands (neb, glide, stress) by name, which begins with that of the command."""
     folder = Path(str(resources.files("simkit.workflows").joinpath("configs")))
-    return {path.stem: path for path in sorted(folder.glob("*.toml")) if path.stem.split("-")[0] in KINDS}
+    return {path.stem: path for path in sorted(folder.glob("*.toml")) if path.stem.split("-")[0] in commands}
 
 
 def card_facts(card: Card) -> dict[str, Any]:

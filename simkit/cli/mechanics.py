@@ -65,7 +65,9 @@ class Asked:
         if len(self.inputs) != 1:
             return None
         word = self.inputs[0]
-        return word if word.suffix == ".toml" else rundirs.shipped().get(str(word)) if not word.exists() else None
+        if word.suffix == ".toml":
+            return word
+        return None if word.exists() else rundirs.shipped("glide", "stress").get(str(word))
 
     def data(self) -> dict[str, Any]:
         """The study file with the assignments, potential and device of the command line."""

@@ -18,7 +18,7 @@ from simkit.workflows.common import Hooks
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(help="One study or recipe (TOML), or relaxed structure files: .cif, .extxyz, POSCAR ..."),
+    typer.Argument(help="A study (TOML or shipped: neb-p2-o3), a recipe, or relaxed files: .cif, .extxyz, POSCAR ..."),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Run directory; new or empty, or one to take up with --resume.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Take up the run in --out hop by hop.")]
@@ -44,7 +44,7 @@ def neb_command(  # noqa: PLR0913 (one option each)
     job = paths.Job(out, resume, shlex.join(["simkit", *sys.argv[1:]]))
     given = [("potential", potential_name), ("device", device), ("trust", trust)]
     named = {key: value for key, value in given if value is not None}
-    ready = {**building.recipes(), **rundirs.shipped()}
+    ready = {**building.recipes(), **rundirs.shipped("neb")}
     tomls = [word for word in inputs if word.endswith(".toml") or word in ready]
     if tomls and len(inputs) > 1:
         raise InputError(f"{tomls[0]} is a study: give it alone, or give structure files only.")

@@ -235,7 +235,8 @@ def test_bad_structures_give_one_clear_line(simkit, p2, tmp_path):
 
 
 def test_ready_studies_are_found_by_name_and_accepted():
-    found = rundirs.shipped()
+    found = rundirs.shipped("neb", "glide", "stress")
+    assert set(rundirs.shipped("neb")) == {"neb-p2-o3", "neb-p2-p3"}
     assert set(found) == {"glide-lock-p2-o3", "neb-p2-o3", "neb-p2-p3", "stress-layered-spinel"}
     for name in ("neb-p2-o3", "neb-p2-p3"):
         paths = study.settings(read_toml(found[name]))
@@ -251,6 +252,6 @@ def test_ready_studies_are_found_by_name_and_accepted():
 
 
 def test_a_study_of_stress_needs_virials():
-    study = checked(stress_study.Config, read_toml(rundirs.shipped()["stress-layered-spinel"]))
+    study = checked(stress_study.Config, read_toml(rundirs.shipped("stress")["stress-layered-spinel"]))
     with pytest.raises(InputError, match="use a MACE, CHGNet or analytic potential"):
         stress_study.run(study, potential.from_ase(EMT()))
