@@ -218,7 +218,7 @@ def rows() -> Iterator[Row]:
     given = bed(SMALL, (3, 2), HOPS, FMAX)
     host = solve.host_hessian(given.host, given.model)
     whole = 6 * len(given.host) + 13
-    what = f"Hessian of {len(given.host)} atoms, once for all vacancies and hops"
+    what = f"Hessian of {len(given.host)} atoms once for all vacancies and hops"
     yield Row("C5", what, "both ways, every atom", host.evaluations, whole, "evaluations")
     yield from relaxations(given, host)
     yield from bands(given, host)

@@ -15,13 +15,24 @@ from simkit.solve.motion import Dynamics, Motion, Recorder, integrate
 from simkit.solve.motion_arrays import motion_from_arrays, motion_to_arrays
 from simkit.solve.optimisers import STEPPERS
 from simkit.solve.outcome import CONVERGED, NOT_CONVERGED, Outcome
-from simkit.solve.path import Hop, NebSettings, Path, find_path, find_paths, first_guess, paths, prepare_paths
+from simkit.solve.path import (
+    BAND_SPRINGS,
+    Hop,
+    NebSettings,
+    Path,
+    find_path,
+    find_paths,
+    first_guess,
+    paths,
+    prepare_paths,
+)
 from simkit.solve.precondition import Springs
 from simkit.solve.relaxation import RelaxSettings, outcomes, prepare_relaxation, relax
 from simkit.solve.schedule import Ramp
 from simkit.solve.sliding import SlidePoint, SlideSettings, prepare_slides, settle, slid_by, slide
 
 __all__ = [
+    "BAND_SPRINGS",
     "CONVERGED",
     "NOT_CONVERGED",
     "STEPPERS",

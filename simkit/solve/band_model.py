@@ -67,10 +67,32 @@ def band_model(model: Springs | HostModel, initial: Structure, final: Structure,
         return _of_host(model, initial, final)
     n = len(initial)
     divide = solver(spring_model(initial.moved_to(middle), model), np.ones((n, 3), dtype=bool))
-    return BandModel(lambda rows: divide(rows.T.reshape(n, 3, -1)).reshape(3 * n, -1).T)
+    return BandModel(_not_drifting(lambda rows: divide(rows.T.reshape(n, 3, -1)).reshape(3 * n, -1).T))
 
 
 def _of_host(model: HostModel, initial: Structure, final: Structure) -> BandModel:
     first, last = (stiffness(model, s, 1.0).matrix[:-6, :-6] for s in (initial, final))
     modes = modes_of(0.5 * (first + last), np.arange(len(first)), model)
-    return BandModel(modes.divided, lambda forces: BEYOND_HARMONIC * modes.left(forces.reshape(len(forces), -1)))
+
+    def left(forces: Floats) -> Floats:
+        inside = forces - forces.mean(axis=1, keepdims=True)
+        return BEYOND_HARMONIC * modes.left(inside.reshape(len(forces), -1))
+
+    return BandModel(_not_drifting(modes.divided), left)
+
+
+def _not_drifting(divide: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+    """`divide` with rigid translations of an image as stiff as the steppers' unit.
+
+    A model finds them soft. A tangent has a part along them, as the ion that hops moves the centre of mass, and so has
+    a force without its part along the tangent; divided by next to nothing, it would carry the whole crystal along, and
+    with it the image down its path: bands of vacancies in metals then take two to five times as many steps.
+    """
+
+    def held(rows: Floats) -> Floats:
+        atoms = rows.reshape(len(rows), -1, 3)
+        drift = atoms.mean(axis=1, keepdims=True)
+        moved = divide((atoms - drift).reshape(rows.shape)).reshape(atoms.shape)
+        return (moved - moved.mean(axis=1, keepdims=True) + drift).reshape(rows.shape)
+
+    return held

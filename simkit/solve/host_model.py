@@ -84,9 +84,9 @@ def modes_of(matrix: Floats, which: np.ndarray, model: HostModel) -> Modes:
 def stiffness(model: HostModel, structure: Structure, unit_A: float) -> Stiffness:
     """The model Hessian of a structure; unit_A is the length by which its strain entries count.
 
-    Atoms take the rows of the host's places they are on. Atoms on none (an interstitial, an ion half way) keep the
-    mean stiffness of their element in the host, tied to nothing. Raises InputError for a structure that is not of
-    this host.
+    Atoms take the rows of the host's places they are on, and lose what ties them to places that nobody is on. Atoms
+    on none (an interstitial, an ion half way) keep the mean stiffness of their element in the host, tied to nothing.
+    Raises InputError for a structure that is not of this host.
     """
     host, n = model.host, len(structure)
     place = places_of(host.structure, structure)
@@ -94,7 +94,7 @@ def stiffness(model: HostModel, structure: Structure, unit_A: float) -> Stiffnes
     rows = (3 * place[on][:, None] + np.arange(3)).ravel()
     mine = (3 * on[:, None] + np.arange(3)).ravel()
     matrix = np.zeros((3 * n + 6, 3 * n + 6))
-    matrix[np.ix_(mine, mine)] = host.atoms[np.ix_(rows, rows)]
+    matrix[np.ix_(mine, mine)] = _without_bonds(host, place[on])[np.ix_(rows, rows)]
     matrix[np.ix_(3 * n + np.arange(6), mine)] = host.mixed[:, rows] / unit_A
     matrix[np.ix_(mine, 3 * n + np.arange(6))] = host.mixed[:, rows].T / unit_A
     matrix[3 * n :, 3 * n :] = host.strain / unit_A**2
@@ -102,6 +102,19 @@ def stiffness(model: HostModel, structure: Structure, unit_A: float) -> Stiffnes
         own = slice(3 * atom, 3 * atom + 3)
         matrix[own, own] = np.eye(3) * _mean_stiffness(host, int(structure.numbers[atom]))
     return Stiffness(matrix, model)
+
+
+def _without_bonds(host: Host, taken: np.ndarray) -> Floats:
+    """The host's Hessian without what ties each atom to the places that nobody has taken.
+
+    Each diagonal block loses the coupling to them, as it does where bonds are pairs, and rigid translations stay soft.
+    """
+    m = len(host.structure)
+    gone = np.setdiff1d(np.arange(m), taken)
+    blocks = host.atoms.reshape(m, 3, m, 3).copy()
+    each = np.arange(m)
+    blocks[each, :, each, :] += blocks[:, :, gone, :].sum(axis=2)
+    return blocks.reshape(3 * m, 3 * m)
 
 
 Model = Springs | HostModel | None

@@ -26,7 +26,7 @@ class Ode12r(Stepper):
     max_step  largest change of one coordinate (A)
     """
 
-    first: float = 0.5
+    first: float = 0.7
     error: float = 0.1
     decrease: float = 0.01
     increase: float = 2.0

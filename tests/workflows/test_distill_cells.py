@@ -46,6 +46,23 @@ def test_unknown_families_and_impossible_metals_are_refused_by_name():
         draw(Sampling(metals={"Mg": 1.0}, families={"spinel": 1.0}), (1,))
 
 
+def test_phases_contents_and_the_number_of_metals_can_be_chosen():
+    narrow = Sampling(
+        metals=METALS, families={"bulk": 1.0}, phases={"O2": 1.0, "P2": 1.0}, contents=[0.0, 0.5], most_metals=1
+    )
+    bases = [draw(narrow, (5, 0, index)) for index in range(20)]
+    assert {base.group for base in bases} == {"O2", "P2"}
+    ions = [base.structure.symbols.count("Na") for base in bases]
+    units = [base.structure.symbols.count("O") // 2 for base in bases]
+    # half of the sites, to the nearest ion of a gallery
+    assert all(n == 0 or abs(n - 0.5 * of) <= 1 for n, of in zip(ions, units, strict=True)) and 0 < ions.count(0) < 20
+    assert all(len(set(base.structure.symbols) - {"Na", "O"}) == 1 for base in bases)
+    with pytest.raises(ValueError, match="P7"):
+        Sampling(metals=METALS, phases={"P7": 1.0})
+    with pytest.raises(ValueError, match="less than or equal to 1"):
+        Sampling(metals=METALS, contents=[1.5])
+
+
 def p2():
     return build.bulk(build.Block("P2", 2, metals={"Mn": 1.0}, content=0.5), (2, 2)).structure
 

@@ -10,12 +10,13 @@ from simkit import potential
 from simkit.errors import InputError
 from simkit.workflows.distill import active, dataset, labelling
 from simkit.workflows.distill.active import Active
-from simkit.workflows.distill.recipe import Recipe, read_recipe
+from simkit.workflows.distill.recipe import Polish, Recipe, read_recipe
 from simkit.workflows.distill.run import Given, distill
 from simkit.workflows.distill.sampling import Sampling, draw
 from simkit.workflows.distill.training import Training
 
 SAMPLING = Sampling(metals={"Mn": 1.0}, families={"bulk": 1.0}, bases=2, largest=16, relax_steps=2, variants=2)
+EMPTY = SAMPLING.model_copy(update={"bases": 1, "phases": {"O2": 1.0}, "contents": (0.0,)})
 ACTIVE = Active(cells=1, relax_steps=2, temperatures_K=(300.0,), steps=4, frames=2, hops=1, band_steps=1, variants=1)
 TRAINING = Training(channels=4, lmax=1, correlation=1, radial_mlp=(8,), bessel=4, epochs=2, threads=1)
 RECIPE = Recipe(name="tiny", seed=3, rounds=1, round_epochs=1, held_out=1, sampling=SAMPLING, active=ACTIVE,
@@ -107,7 +108,8 @@ def test_the_shipped_recipe_reads_and_unknown_keys_are_refused(tmp_path):
 @pytest.mark.slow
 def test_a_distillation_runs_through_and_is_not_done_twice(tmp_path):
     said = []
-    made = distill(RECIPE, tmp_path / "run", Given(), said.append)
+    recipe = Recipe(**{**dict(RECIPE), "polish": [Polish(epochs=1), Polish(epochs=1, more=EMPTY)]})
+    made = distill(recipe, tmp_path / "run", Given(), said.append)
     (path,) = made.models
     model = potential.load(f"simkit:{path}")
     assert model.card.teacher == "chgnet+d3" and set(model.card.elements) <= {"Na", "Mn", "O"}
@@ -118,8 +120,14 @@ def test_a_distillation_runs_through_and_is_not_done_twice(tmp_path):
     record = json.loads((tmp_path / "run" / "tiny.record.json").read_text())
     assert record["labels_sha256"] == dataset.checksum(made.labels) and record["members"][0]["seed"] == 3
 
+    # the empty hosts of the second polish are learnt in it, not before it
+    asked = [json.loads((tmp_path / "run" / "models" / name / "request.json").read_text())["labels"]
+             for name in ("final-0", "polish-0", "polish-1-0")]  # fmt: skip
+    assert asked[0] == asked[1] != asked[2] == record["labels_sha256"]
+    assert any(label.group == "O2" and label.sodium == 0.0 for label in made.labels)
+
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*.npz")}
-    again = distill(RECIPE, tmp_path / "run", Given(), said.append)
+    again = distill(recipe, tmp_path / "run", Given(), said.append)
     assert dataset.checksum(again.labels) == dataset.checksum(made.labels)
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*.npz")}
     assert potential.load(f"simkit:{again.models[0]}").card.sha256 == model.card.sha256

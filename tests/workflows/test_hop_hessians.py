@@ -29,17 +29,19 @@ def test_the_hessian_is_taken_where_it_costs_less_than_it_saves(o3):
     assert cost < 60, "symmetry: 324 displacements without"
     hops = 1 + int((cost - STATE_SAVES) / (3 * BAND_SAVES))
     cells, hooks = {"O3": o3}, Hooks()
-    few = hosts_for(asked(), ionic(), cells, (Counter(), Counter()), hooks, "m").models()
-    assert isinstance(few.states["O3"], solve.Springs) and few.bands["O3"] is None
-    many = hosts_for(asked(), ionic(), cells, (Counter(O3=1), Counter(O3=hops)), hooks, "m").models()
-    assert isinstance(many.states["O3"], solve.HostModel) and many.bands["O3"] is many.states["O3"]
-    none = hosts_for(asked(preconditioner="none"), ionic(), cells, (Counter(), Counter(O3=99)), hooks, "m").models()
-    assert none.states["O3"] is None and none.bands["O3"] is None
+    few = hosts_for(asked(), ionic(), cells, (Counter(), Counter()), hooks, "m")
+    assert few.models().states["O3"] == solve.Springs() and few.models().bands["O3"] == solve.BAND_SPRINGS
+    assert few.kinds == {"O3": "exp"}
+    many = hosts_for(asked(), ionic(), cells, (Counter(O3=1), Counter(O3=hops)), hooks, "m")
+    assert isinstance(many.models().states["O3"], solve.HostModel) and many.kinds == {"O3": "host"}
+    assert many.models().bands["O3"] is many.models().states["O3"]
+    none = hosts_for(asked(preconditioner="none"), ionic(), cells, (Counter(), Counter(O3=99)), hooks, "m")
+    assert none.models().states["O3"] is None and none.models().bands["O3"] is None and none.kinds == {"O3": "none"}
 
 
 def test_bands_with_a_host_go_by_ode12r_and_damped_optimisers_take_no_model(o3):
-    assert optimiser_of_bands(asked(), {"host"}) == optimiser_of_bands(asked(), {"host", "auto"}) == "ode12r"
-    assert optimiser_of_bands(asked(), {"auto"}) == optimiser_of_states(asked()) == "lbfgs"
+    assert optimiser_of_bands(asked(), {"host"}) == optimiser_of_bands(asked(), {"host", "exp"}) == "ode12r"
+    assert optimiser_of_bands(asked(), {"exp"}) == optimiser_of_states(asked()) == "lbfgs"
     assert optimiser_of_bands(asked(optimiser="fire2"), {"host"}) == "fire2"
     cells, work, hooks = {"O3": o3}, (Counter(O3=9), Counter(O3=99)), Hooks()
     assert hosts_for(asked(optimiser="fire2"), ionic(), cells, work, hooks, "m").kinds == {"O3": "none"}
@@ -48,7 +50,7 @@ def test_bands_with_a_host_go_by_ode12r_and_damped_optimisers_take_no_model(o3):
 
 
 @pytest.mark.parametrize("optimiser", ["auto", "lbfgs"])
-def test_a_host_gives_the_same_barrier_for_fewer_calls(o3, optimiser):
+def test_a_host_gives_the_same_barrier_and_ends_for_fewer_calls(o3, optimiser):
     kept, runs = {}, {}
 
     def keep(name, compute, types=(), given=None):
@@ -62,7 +64,6 @@ def test_a_host_gives_the_same_barrier_for_fewer_calls(o3, optimiser):
         (runs[kind],) = migration.run(words, potential.Counted(ionic()), {"O3": o3}, Hooks(keep)).hops
     assert all(hop.converged for hop in runs.values())
     assert runs["host"].path.barrier_eV == pytest.approx(runs["none"].path.barrier_eV, abs=0.002)
-    assert runs["host"].path.steps < runs["none"].path.steps
     ends = {kind: sum(end.evaluations for end in hop.ends) for kind, hop in runs.items()}
     assert ends["host"] < ends["none"]
     content = kept["host", "migration-host-O3"]

@@ -9,7 +9,8 @@ from ionic import ionic, rattled_labels
 
 from simkit import build, io
 from simkit.errors import CorruptFileError
-from simkit.potential import Counted, fcc_spring_stiffness, springs
+from simkit.potential import Counted, double_well, fcc_spring_stiffness, springs
+from simkit.solve import Hop
 from simkit.structure import Structure
 from simkit.units import EV_PER_A3_IN_GPA
 from simkit.workflows.common import Hooks
@@ -206,6 +207,16 @@ def test_a_hop_is_the_same_however_the_parent_relaxed():
     here, there = barriers.hop_of(case, parent, parent), barriers.hop_of(case, parent, stretched)
     assert here.moving == there.moving
     np.testing.assert_allclose(there.final.positions, 1.03 * here.final.positions, atol=1e-9)
+
+
+def test_a_band_from_a_slope_has_no_barrier():
+    def at(x):
+        return Structure(np.array([11]), np.array([[x, 0.0, 0.0]]), 8.0 * np.eye(3), np.array([True] * 3))
+
+    hops = {"pass": Hop(at(-1.0), at(1.0)), "slope": Hop(at(-1.0), at(-0.5))}
+    numbers, problems = barriers._barriers(hops, double_well("Na", 0.2, 1.0), QUICK)
+    assert numbers["pass"] == pytest.approx({"forward_meV": 200.0, "reverse_meV": 200.0}, abs=0.5)
+    assert set(numbers) == {"pass"} and "left downhill" in problems["slope"]
 
 
 def test_dynamics_of_a_sound_potential_and_of_one_that_falls_apart():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from simkit.config import Section, checked, read_toml, with_overrides
 from simkit.errors import InputError
@@ -24,7 +24,8 @@ Natural = Annotated[int, Field(ge=0)]
 class Polish(Section):
     """A further training of each member that goes on from the one before: other steps, other weights of the loss.
 
-    Fields as in `Training`, whose other settings are kept; so is its optimiser where none is named.
+    Fields as in `Training`, whose other settings are kept; so is its optimiser where none is named. more: cells that
+    the teacher labels besides, learnt in this stage and those after it.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 6
@@ -34,6 +35,7 @@ class Polish(Section):
     energy_weight: Annotated[float, Field(gt=0)] = 200.0
     forces_weight: Annotated[float, Field(gt=0)] = 10.0
     stress_weight: Annotated[float, Field(ge=0)] = 2000.0
+    more: Sampling | None = None
 
 
 class Recipe(Section):
@@ -90,6 +92,18 @@ class Recipe(Section):
                 "choose a multiple"
             )
         return training
+
+    @model_validator(mode="after")
+    def known_elements(self) -> Self:
+        """Refuse cells of elements that the model, which is made for those of [sampling], does not know."""
+        known = set() if self.sampling is None else set(self.sampling.elements)
+        for number, stage in enumerate(self.polish):
+            unknown = sorted(set(stage.more.elements) - known) if stage.more and known else ()
+            if unknown:
+                raise ValueError(
+                    f"polish.{number}.more holds {', '.join(unknown)}, which [sampling] does not; name them there too"
+                )
+        return self
 
     @property
     def cells(self) -> Sampling:

@@ -90,7 +90,10 @@ def _distilled(work: Work, teacher: Potential | None) -> Made:
         work.tell("all members go on from one model: their spread says less than that of models begun apart")
     if given.data is not None:
         labels, held_out, how = own_labels(work)
-        trained, dropped = members(work, labels, [given.start] * work.recipe.committee), None
+        if any(stage.more for stage in work.recipe.polish):
+            work.tell("cells of polish.more are left out: labels are those of the data, and there is no teacher")
+        stages = [labels] * len(work.recipe.polish)
+        trained, dropped = members(work, labels, stages, [given.start] * work.recipe.committee), None
         spec, card = f"{given.data.name} (sha256 {file_hash(given.data)})", None
     else:
         teacher = teacher or potential.load(work.recipe.teacher)
@@ -149,15 +152,32 @@ def taught_models(work: Work, teacher: Potential) -> tuple[list[Labelled], list[
         student = together([item.model_path for item in students], recipe)
         store = LabelStore(folder / f"round-{number}", f"round {number}", work.tell)
         labels = deduplicated(labels + active_labels(student, source, number, recipe.active, store))
-    trained = members(work, labels, starts)
+    polished, polishing = polish_labels(work, source, labels)
+    trained = members(work, labels, polished, starts)
+    labels = polished[-1] if polished else labels
     stages = [(0, recipe.cells.bases)] + [(number, recipe.active.cells) for number in range(1, recipe.rounds + 1)]
-    bases = held_out_cells(source, recipe.held_out, training_cells(source, stages, recipe.active.hops))
+    taken = training_cells(source, stages, recipe.active.hops) | polishing
+    bases = held_out_cells(source, recipe.held_out, taken)
     store = LabelStore(folder / "held-out", "held out", work.tell)
     held_out = held_out_labels(source, bases, store)
     moved = held_out_dynamics(together([trained[0].model_path], recipe), source, bases, recipe.active, store)
     learnt = {fingerprint(label.structure) for label in labels}
     apart = [label for label in deduplicated(held_out + moved.labels) if fingerprint(label.structure) not in learnt]
     return labels, apart, trained, moved.dropped
+
+
+def polish_labels(work: Work, source: Source, labels: list[Labelled]) -> tuple[list[list[Labelled]], set[str]]:
+    """What each stage of polish learns: the labels, and those of its `more` and of the stages before it; and the
+    fingerprints of the cells that were drawn for them."""
+    found, cells = [], set()
+    for number, stage in enumerate(work.recipe.polish):
+        if stage.more is not None:
+            place, apart = work.recipe.rounds + 1 + number, replace(source, sampling=stage.more)
+            store = LabelStore(work.run.path / "labels" / f"polish-{number}", f"labels of polish {number}", work.tell)
+            labels = deduplicated(labels + drawn_labels(apart, place, stage.more.bases, store))
+            cells |= training_cells(apart, [(place, stage.more.bases)], 0)
+        found.append(labels)
+    return found, cells
 
 
 def judges(recipe: Recipe) -> int:
@@ -172,18 +192,25 @@ def learn(work: Work, labels: Sequence[Labelled], number: int, member: int, star
     return _train(work, labels, settings, f"round-{number - 1}-{member}", member, start)
 
 
-def members(work: Work, labels: Sequence[Labelled], starts: Sequence[Path | None]) -> list[Trained]:
-    """The final training of every member, each from its own start; those without one begin anew."""
-    return [_member(work, labels, k, beginning) for k, beginning in enumerate(starts)]
+def members(
+    work: Work, labels: Sequence[Labelled], polished: Sequence[Sequence[Labelled]], starts: Sequence[Path | None]
+) -> list[Trained]:
+    """The final training of every member, each from its own start; those without one begin anew.
+
+    polished: what each stage of polish learns.
+    """
+    return [_member(work, labels, polished, k, beginning) for k, beginning in enumerate(starts)]
 
 
-def _member(work: Work, labels: Sequence[Labelled], member: int, start: Path | None) -> Trained:
+def _member(
+    work: Work, labels: Sequence[Labelled], polished: Sequence[Sequence[Labelled]], member: int, start: Path | None
+) -> Trained:
     recipe = work.recipe
     trained = _train(work, labels, begun(recipe.training, start), f"final-{member}", member, start)
-    for number, stage in enumerate(recipe.polish):
-        settings = recipe.training.model_copy(update=stage.model_dump(exclude_none=True))
+    for number, (stage, taught) in enumerate(zip(recipe.polish, polished, strict=True)):
+        settings = recipe.training.model_copy(update=stage.model_dump(exclude_none=True, exclude={"more"}))
         name = f"polish-{member}" if number == 0 else f"polish-{number}-{member}"
-        trained = _train(work, labels, settings, name, member, trained.model_path)
+        trained = _train(work, taught, settings, name, member, trained.model_path)
     return trained
 
 

@@ -53,6 +53,7 @@ STRAIN_PERCENT = 20.0
 
 
 Weights = dict[str, Annotated[float, Field(ge=0)]]
+Content = Annotated[float, Field(ge=0, le=1)]
 
 
 def _of(weights: dict[str, float], known: Collection[str], all_zero: bool) -> dict[str, float]:
@@ -79,6 +80,9 @@ class Sampling(Section):
     metals       weight of each metal that slabs are made of
     dopants      weight of each metal that takes a part of a slab (`DOPANT_SHARE`), in half of the cells
     families     weight of each kind of cell: bulk, intergrowth, lateral, spinel, tunnel, rock-salt, dilute
+    phases       weight of each phase in bulk cells; `PHASE_WEIGHTS` where it is left out
+    contents     sodium contents that layered cells take; where it is left out `CONTENTS`, and any other in between
+    most_metals  different metals of a slab at most, dopants aside; `METALS_AT_MOST` where it is left out
     bases        cells drawn for the first round
     smallest, largest  atoms of a cell; lateral, tunnel and dilute ones may hold `largest_joined`
     relax_steps  steps that the teacher relaxes each cell
@@ -89,6 +93,9 @@ class Sampling(Section):
     metals: Weights
     dopants: Weights = Field(default_factory=dict)
     families: Weights = Field(default_factory=lambda: dict(FAMILY_WEIGHTS))
+    phases: Weights | None = None
+    contents: Annotated[tuple[Content, ...], Field(strict=False, min_length=1)] | None = None
+    most_metals: Annotated[int, Field(ge=1)] | None = None
     bases: Annotated[int, Field(ge=1)] = 500
     smallest: Annotated[int, Field(ge=1)] = 8
     largest: Annotated[int, Field(ge=1)] = 72
@@ -108,6 +115,12 @@ class Sampling(Section):
     def known_families(cls, weights: dict[str, float]) -> dict[str, float]:
         """Refuse families that nobody draws, and families of no weight at all."""
         return _of(weights, FAMILIES, all_zero=False)
+
+    @field_validator("phases")
+    @classmethod
+    def known_phases(cls, weights: dict[str, float] | None) -> dict[str, float] | None:
+        """Refuse phases that are not drawn, and phases of no weight at all."""
+        return None if weights is None else _of(weights, PHASES, all_zero=False)
 
     @model_validator(mode="after")
     def room(self) -> Self:
@@ -162,9 +175,10 @@ def draw(settings: Sampling, stream: Sequence[int], only: Stratum | None = None)
 
 
 def _bulk(generator: np.random.Generator, settings: Sampling, phase: str = "") -> tuple[str, Structure]:
-    phase = phase or list(PHASES)[generator.choice(len(PHASES), p=_normalised(PHASE_WEIGHTS))]
+    weights = dict(zip(PHASES, PHASE_WEIGHTS, strict=True)) if settings.phases is None else _positive(settings.phases)
+    phase = phase or list(weights)[generator.choice(len(weights), p=_normalised(weights.values()))]
     repeats = REPEATS[generator.integers(len(REPEATS))]
-    block = _block(generator, phase, PHASES[phase], _fractions(generator, settings), _cells(repeats))
+    block = _block(generator, settings.contents, phase, PHASES[phase], _fractions(generator, settings), _cells(repeats))
     model = build.bulk(block, repeats, seed=_seed(generator), max_strain_percent=STRAIN_PERCENT)
     return phase, model.structure
 
@@ -175,7 +189,8 @@ def _intergrowth(generator: np.random.Generator, settings: Sampling) -> tuple[st
     other = fractions if generator.random() < 0.5 else _fractions(generator, settings)
     repeats = REPEATS[generator.integers(len(REPEATS))]
     cells = _cells(repeats)
-    blocks = [_block(generator, left, m, fractions, cells), _block(generator, right, n, other, cells)]
+    each = ((left, m, fractions), (right, n, other))
+    blocks = [_block(generator, settings.contents, phase, gaps, metals, cells) for phase, gaps, metals in each]
     model = build.intergrowth(blocks, repeats, seed=_seed(generator), max_strain_percent=STRAIN_PERCENT)
     return f"{left}+{right}", model.structure
 
@@ -183,7 +198,8 @@ def _intergrowth(generator: np.random.Generator, settings: Sampling) -> tuple[st
 def _lateral(generator: np.random.Generator, settings: Sampling) -> tuple[str, Structure]:
     left, m, right, n = LATERALS[generator.integers(len(LATERALS))]
     fractions = _fractions(generator, settings)
-    blocks = [_block(generator, left, m, fractions), _block(generator, right, n, fractions)]
+    contents = settings.contents
+    blocks = [_block(generator, contents, phase, gaps, fractions) for phase, gaps in ((left, m), (right, n))]
     lengths = (10.0 + 2.0 * generator.random(), 10.0)
     model = build.lateral(*blocks, lengths_A=lengths, seed=_seed(generator))
     return f"{left}|{right}", model.structure
@@ -195,7 +211,7 @@ def _spinel(generator: np.random.Generator, settings: Sampling) -> tuple[str, St
     spinel = build.Block("spinel", 3, metals=fractions, tetrahedral={k: v for k, v in filling.items() if v})
     if generator.random() < 0.6:
         return "spinel", build.bulk(spinel, (2, 2), seed=_seed(generator), max_strain_percent=STRAIN_PERCENT).structure
-    layered = _block(generator, "P2", 2, fractions)
+    layered = _block(generator, settings.contents, "P2", 2, fractions)
     thin = build.Block("spinel", 2, metals=fractions, tetrahedral=spinel.tetrahedral)
     model = build.intergrowth([layered, thin], (2, 2), seed=_seed(generator), max_strain_percent=STRAIN_PERCENT)
     return "P2+spinel", model.structure
@@ -232,16 +248,25 @@ def _cells(repeats: Sequence) -> int:
 
 
 def _block(
-    generator: np.random.Generator, phase: str, gaps: int, metals: dict[str, float], cells: int = 0
+    generator: np.random.Generator,
+    contents: tuple[float, ...] | None,
+    phase: str,
+    gaps: int,
+    metals: dict[str, float],
+    cells: int = 0,
 ) -> build.Block:
     """A phase with a drawn sodium content; prismatic galleries sometimes with both kinds of site filled.
 
-    cells: primitive cells in the plane, from which one ion or one vacancy follows; 0 where they are not known yet.
+    contents: those to draw from, None for any; cells: primitive cells in the plane, from which one ion or one vacancy
+    follows; 0 where they are not known yet.
     """
-    content = float(generator.choice(CONTENTS)) if generator.random() < 0.6 else float(generator.random())
-    if generator.random() < NEARLY and cells:
-        one = 1.0 / (gaps * cells)
-        content = one if generator.random() < 0.5 else 1.0 - one
+    if contents is not None:
+        content = float(generator.choice(contents))
+    else:
+        content = float(generator.choice(CONTENTS)) if generator.random() < 0.6 else float(generator.random())
+        if generator.random() < NEARLY and cells:
+            one = 1.0 / (gaps * cells)
+            content = one if generator.random() < 0.5 else 1.0 - one
     prismatic = phase in ("P2", "P3")
     sites = "mixed" if prismatic and generator.random() < 0.5 else "auto"
     return build.Block(phase, gaps, metals=metals, content=content, sites=sites)
@@ -249,7 +274,7 @@ def _block(
 
 def _fractions(generator: np.random.Generator, settings: Sampling) -> dict[str, float]:
     """Metals drawn by weight with fractions from a Dirichlet distribution, and in half of the cells dopants."""
-    chosen = _drawn(generator, settings.metals, METALS_AT_MOST)
+    chosen = _drawn(generator, settings.metals, settings.most_metals or METALS_AT_MOST)
     if not _positive(settings.dopants) or generator.random() >= DOPED:
         return chosen
     dopants = _drawn(generator, settings.dopants, 2)

@@ -129,7 +129,7 @@ def facts_of(source: Source) -> list:
     known: list = [card.name, card.sha256, card.dtype]
     if not card.sha256:
         known += _answer_to_probe(source)
-    return [source.sampling.model_dump(exclude={"bases"}), *known, source.seed]
+    return [source.sampling.model_dump(exclude={"bases"}, exclude_none=True), *known, source.seed]
 
 
 def _answer_to_probe(source: Source) -> list:

@@ -45,7 +45,7 @@ class Bench:
 
     def kind(self, label: str) -> str:
         """The preconditioner of a cell."""
-        return "auto" if self.hosts is None else self.hosts.kinds[label]
+        return "exp" if self.hosts is None else self.hosts.kinds[label]
 
 
 @dataclass(frozen=True, eq=False)

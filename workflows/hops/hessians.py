@@ -17,10 +17,10 @@ from simkit.workflows.common import Hooks
 from simkit.workflows.hops.settings import Hopping
 
 STATE_SAVES = 8
-"""Evaluations that the host's Hessian saves a relaxed vacancy: 5 to 17 instead of 11 to 33 in P2|O3 of 69 atoms."""
-BAND_SAVES = 20
-"""Evaluations of every moving image that it saves a band: 12 to 16 instead of 32 to 53 in P2|O3 of 210 atoms, where the
-bands without it end 10 to 15 meV too high as well."""
+"""Evaluations that the host's Hessian saves a relaxed vacancy: 5 instead of 15 to 20 in P2|O3 of 210 atoms, 8 or 9
+instead of 11 or 12 in one of 72."""
+BAND_SAVES = 7
+"""Evaluations of every moving image that it saves a band: 10 to 14 instead of 18 to 23 in P2|O3 of 210 atoms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Models:
 
 @dataclass(frozen=True, eq=False)
 class Hosts:
-    """The preconditioner chosen for each cell, and what takes their models when they are needed."""
+    """The preconditioner chosen for each cell, "host", "exp" or "none", and what takes their models when needed."""
 
     kinds: Mapping[str, str]
     models: Callable[[], Models]
@@ -55,10 +55,16 @@ def hosts_for(
 
     @cache
     def models() -> Models:
-        found = {
-            label: _model(kind, potential, cells[label], hooks, f"{name}-host-{label}") for label, kind in kinds.items()
+        taken = {
+            label: _host(potential, cells[label], hooks, f"{name}-host-{label}")
+            for label, kind in kinds.items()
+            if kind == "host"
         }
-        return Models(found, {label: None if kinds[label] == "auto" else model for label, model in found.items()})
+
+        def of(springs: solve.Springs) -> dict[str, Model]:
+            return {label: taken.get(label, springs if kind == "exp" else None) for label, kind in kinds.items()}
+
+        return Models(of(solve.Springs()), of(solve.BAND_SPRINGS))
 
     return Hosts(kinds, models)
 
@@ -71,22 +77,17 @@ def optimiser_of_states(config: Hopping) -> str:
 def optimiser_of_bands(config: Hopping, kinds: Iterable[str]) -> str:
     """What leads the bands of one batch, in cells of these kinds of preconditioner: one optimiser for all of them.
 
-    With a host's Hessian ode12r took 12 to 16 steps where lbfgs took 60 to 70 (O3 hops in P2|O3 of 210 atoms): what
-    lbfgs learns of a force that is no gradient spoils a model that is nearly right. Without, lbfgs took fewer.
+    With a host's Hessian ode12r takes 10 to 14 steps where lbfgs takes 36 and more (O3 hops in P2|O3 of 210 atoms):
+    what lbfgs learns of a force that is no gradient spoils a model that is nearly right. With springs both take about
+    20 there; in cells of 72 atoms lbfgs takes 14 to 18, ode12r 19 to 31.
     """
     if config.optimiser != "auto":
         return config.optimiser
     return "ode12r" if "host" in kinds else "lbfgs"
 
 
-def _model(kind: str, potential: Potential, cell: Structure, hooks: Hooks, name: str) -> Model:
-    if kind == "host":
-        return _host(potential, cell, hooks, name)
-    return solve.Springs() if kind in ("exp", "auto") else None
-
-
 def _kind(config: Hopping, cell: Structure, work: tuple[int, int]) -> str:
-    """The model asked for; "auto" becomes "host" where its evaluations are fewer than those it will save.
+    """The model asked for; "auto" becomes "host" where its evaluations are fewer than those it saves, else "exp".
 
     Raises InputError where the optimiser takes no model.
     """
@@ -102,9 +103,9 @@ def _kind(config: Hopping, cell: Structure, work: tuple[int, int]) -> str:
     try:
         cost = solve.host_cost(cell)
     except InputError:
-        return "auto"
+        return "exp"
     states, hops = work
-    return "host" if cost < STATE_SAVES * states + BAND_SAVES * config.images * hops else "auto"
+    return "host" if cost < STATE_SAVES * states + BAND_SAVES * config.images * hops else "exp"
 
 
 def _host(potential: Potential, cell: Structure, hooks: Hooks, name: str) -> solve.HostModel:

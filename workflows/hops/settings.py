@@ -85,7 +85,7 @@ class Hopping(Section):
     number: int | None = Field(default=None, gt=0)
     images: int = Field(default=5, gt=0)
     climb: bool = True
-    fmax_eV_per_A: float = Field(default=0.05, gt=0)
+    fmax_eV_per_A: float = Field(default=0.03, gt=0)
     barrier_change_eV: float = Field(default=0.005, gt=0)
     end_fmax_eV_per_A: float = Field(default=0.005, gt=0)
     barrier_error_eV: float = Field(default=0.002, gt=0)

@@ -25,6 +25,8 @@ NEIGHBOUR_A = 3.4
 """Two sites of a gallery nearer than this are neighbours; the next ones are sqrt(3) times 2.8 A away."""
 SAME_A = 0.3
 """Ends whose moving ions are this near to one another are one state."""
+SHELF_MEV = 1.0
+"""An end with less before it is no state: forces below `END_FMAX_EV_PER_A` held it on the slope."""
 
 
 @dataclass(frozen=True)
@@ -161,12 +163,16 @@ def _barriers(
         return {}, {}
     settings = solve.NebSettings(fmax_eV_per_A=FMAX_EV_PER_A, max_steps=config.max_steps)
     paths = dict(zip(hops, solve.find_paths(list(hops.values()), potential, IMAGES, settings=settings), strict=True))
-    numbers = {
-        name: {"forward_meV": 1e3 * path.barrier_eV, "reverse_meV": 1e3 * path.reverse_barrier_eV}
-        for name, path in paths.items()
-        if path.converged
-    }
-    return numbers, {name: path.status for name, path in paths.items() if not path.converged}
+    numbers, problems = {}, {}
+    for name, path in paths.items():
+        forward, reverse = 1e3 * path.barrier_eV, 1e3 * path.reverse_barrier_eV
+        if not path.converged:
+            problems[name] = path.status
+        elif min(forward, reverse) < SHELF_MEV:
+            problems[name] = f"one end is left downhill ({min(forward, reverse):.2f} meV before it): no barrier"
+        else:
+            numbers[name] = {"forward_meV": forward, "reverse_meV": reverse}
+    return numbers, problems
 
 
 def judge(own: Numbers, other: Numbers) -> tuple[Verdict, ...]:

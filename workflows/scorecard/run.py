@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from simkit.errors import InputError, Stopped
@@ -18,8 +18,8 @@ from simkit.workflows.scorecard.answers import Answers, Judge, Numbers, Row, Ver
 from simkit.workflows.scorecard.card import Scorecard, Subject
 from simkit.workflows.scorecard.config import Config
 
-EDITION = 1
-"""Raised with every change of what a row computes, so that numbers saved before are computed again."""
+EDITIONS: Mapping[str, int] = {"barriers": 2}
+"""Raised with every change of what a row computes, so that numbers saved before are computed again; 1 for others."""
 TYPES = (Answers,)
 
 
@@ -95,7 +95,7 @@ def identity(row: str, config: Config, card: Card, labels: Sequence[Labelled] | 
     """Hash of everything the numbers of one potential in one row depend on (but the machine)."""
     left_out = {"rows", "both"} | (set() if row == "dynamics" else {"md_ps"})
     facts = {
-        "edition": EDITION,
+        "edition": EDITIONS.get(row, 1),
         "simkit": versions()["simkit"],
         "row": row,
         "settings": config.model_dump(exclude=left_out),

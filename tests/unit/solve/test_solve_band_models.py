@@ -6,7 +6,7 @@ from solve_toys import Morse, Well, fcc
 
 from simkit import solve
 from simkit.errors import InputError
-from simkit.solve.band_model import BandModel
+from simkit.solve.band_model import BandModel, band_model
 from simkit.solve.band_rules import SOFT_EV_PER_A2, BandRules, felt
 from simkit.solve.idpp import shortest_way
 from simkit.solve.optimisers import STEPPERS
@@ -126,6 +126,34 @@ def test_the_model_is_the_inverse_of_stiffness_across_and_springs_along():
     pushed += (chain @ s)[:, None] * ways
     back = made.applied(pushed.reshape(k, n, 3), t, spring, climbing) / UNIT_STIFFNESS_EV_PER_A2
     np.testing.assert_allclose(back, d, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["exp", "host"])
+def test_no_model_carries_a_whole_image_along(hop, host, kind):
+    """Rigid translations count as stiff as the steppers' unit, and other forces make none of them."""
+    model = {"exp": solve.Springs(), "host": solve.HostModel(host)}[kind]
+    made = band_model(model, *hop, 0.5 * (hop[0].positions + hop[1].positions))
+    n = len(hop[0])
+    rigid = np.tile([0.3, -0.2, 0.1], (1, n))
+    np.testing.assert_allclose(made.divided(rigid), rigid, atol=1e-12)
+    inner = np.random.default_rng(2).normal(size=(1, n, 3))
+    inner -= inner.mean(axis=1, keepdims=True)
+    moved = made.divided(inner.reshape(1, -1)).reshape(n, 3)
+    np.testing.assert_allclose(moved.mean(axis=0), 0.0, atol=1e-12)
+    assert np.abs(moved).max() > 0.1
+    if kind == "host":
+        drifting = inner + rigid.reshape(1, n, 3)
+        np.testing.assert_allclose(made.left(drifting), made.left(inner), rtol=1e-12)
+
+
+def test_springs_do_not_slow_a_band_down(hop, reference):
+    """This hop takes 10 steps without and 13 with springs; 36 where these may carry images along."""
+    steps = {}
+    for name, model in (("exp", solve.Springs()), ("none", None)):
+        path = solve.find_path(*hop, MORSE, settings=solve.NebSettings(model=model))
+        assert path.converged and path.barrier_eV == pytest.approx(reference, abs=0.002)
+        steps[name] = path.steps
+    assert steps["exp"] < 2 * steps["none"], steps
 
 
 def test_bands_of_a_batch_have_models_of_their_own(hop, host):
