@@ -247,6 +247,7 @@ def test_a_model_hessian_whose_steps_are_rejected_twice_is_left(name):
         np.testing.assert_array_equal(memory["plain"], [False, k == 2])
     way = (x - memory["x"])[3:]
     np.testing.assert_allclose(way / way[0], [1.0, 2.0, 3.0], rtol=1e-12)  # along the force itself
-    for _ in range(60):
+    for _ in range(20):
         memory, x = stepper.step(memory, groups, Push(x, -stiff * x, on, none, lambda v: wrong * v))
-    assert np.abs(x).max() < 1e-5
+    assert np.abs(x[3:]).max() < 1e-5
+    assert np.abs(x[:3]).max() < 0.2 * 0.2  # on a model that is wrong by a factor of 30
