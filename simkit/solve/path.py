@@ -53,7 +53,7 @@ class NebSettings:
     fmax_eV_per_A        largest force on an atom of the climbing image (without climbing: of all images)
     others_eV_per_A      the same for the images beside the climbing one
     barrier_error_eV     by which the highest image may still lie too high, as far as all its forces tell: well with a
-                         host's Hessian; without one, bands of large soft cells end 10 meV too high and more
+                         host's Hessian; without one it may miss glides of large soft cells
     barrier_change_eV    largest change of the barrier over the last `window` steps
     spring_eV_per_A2     between images; along the path only
     climb_below_eV_per_A projected force of the whole band below which the highest image begins to climb
