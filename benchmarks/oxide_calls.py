@@ -138,9 +138,10 @@ def relaxations(given: Bed, host: solve.Host) -> Iterator[Row]:
         best = runs["lbfgs host"]
         for peer, goal in ((LBFGS, 0.5), (FIRE, 0.25), (PreconLBFGS, None)):
             calls, energy = by_ase(given, s, cell, peer)
-            gap = 1e3 * abs(energy - best[1])
-            assert gap < SAME_MEV, f"{what}: minima {gap:.2f} meV apart"
-            yield Row("C5", f"{what}: lbfgs host", f"ASE {peer.__name__}", best[0], calls, "evaluations", goal)
+            higher = 1e3 * (energy - best[1])
+            assert higher > -SAME_MEV, f"{what}: {peer.__name__} ends {-higher:.2f} meV lower"
+            name = f"ASE {peer.__name__}" + (f" (ends {higher:.0f} meV higher)" if higher > SAME_MEV else "")
+            yield Row("C5", f"{what}: lbfgs host", name, best[0], calls, "evaluations", goal)
         for name, (calls, energy) in runs.items():
             assert 1e3 * abs(energy - best[1]) < SAME_MEV, f"{what}: {name} ends {1e3 * (energy - best[1]):.2f} meV off"
             yield Row("C5", f"{what}: {name}", "plain lbfgs", calls, runs["lbfgs none"][0], "evaluations")

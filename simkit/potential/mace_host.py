@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from simkit.kernels.edge_forces import gather_forces, reversed_edges
 from simkit.kernels.edges import Edges, edges_of
@@ -160,7 +161,7 @@ def read_out(layer: Layer, features: NDArray, gradient: NDArray) -> NDArray[np.f
         gradient[:] = readout.final
         return features.astype(np.float64) @ readout.final.astype(np.float64)
     x = features @ readout.hidden[0, 0]
-    sigmoid = 1 / (1 + np.exp(-x))
+    sigmoid = expit(x)
     final = readout.gain * readout.final
     gradient[:] = (final * sigmoid * (1 + x * (1 - sigmoid))) @ readout.hidden[0, 0].T
     return (x * sigmoid).astype(np.float64) @ final.astype(np.float64)

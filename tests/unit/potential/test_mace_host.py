@@ -1,5 +1,7 @@
 """The kernels against torch for many shapes of model, conformance, and refusals that say why."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from simkit.errors import InputError, SimkitError
 from simkit.potential.base import Evaluations
 from simkit.potential.mace import MACEPotential, Place
 from simkit.potential.mace_backend import interaction_classes, o3
-from simkit.potential.mace_host import evaluate_on_host, shares_of
+from simkit.potential.mace_host import evaluate_on_host, read_out, shares_of
 from simkit.potential.mace_host_gate import check_parity, fused_reason, gate_cell
 from simkit.potential.mace_host_weights import read_model
 from simkit.structure import Batch, Structure
@@ -188,3 +190,18 @@ def test_a_word_in_the_spec_takes_torch(tmp_path):
     assert (by_kernels.path, by_torch.path) == ("fused", "torch")
     a, b = (p.evaluate([layered()])[0] for p in (by_kernels, by_torch))
     np.testing.assert_allclose(a.forces, b.forces, atol=1e-7 * max(1.0, np.abs(b.forces).max()))
+
+
+def test_the_readout_stands_features_of_any_size():
+    """Trained weights reach hidden values of several hundred; silu and its slope against torch, in float32."""
+    hidden = torch.tensor([[-300.0, 300.0, -1.0]], dtype=torch.float32)
+    final, gain = np.array([0.5, -0.25, 2.0], dtype=np.float32), np.float32(1.7)
+    layer = SimpleNamespace(readout=SimpleNamespace(hidden=hidden.numpy()[None, None], final=final, gain=gain))
+    features = np.array([[1.0], [-0.01]], dtype=np.float32)
+    gradient = np.empty_like(features)
+    energies = read_out(layer, features, gradient)
+    x = torch.tensor(features, requires_grad=True)
+    wanted = (torch.nn.functional.silu(x @ hidden) * float(gain)) @ torch.tensor(final)
+    wanted.sum().backward()
+    np.testing.assert_allclose(energies, wanted.detach().numpy(), rtol=1e-6)
+    np.testing.assert_allclose(gradient, x.grad.numpy(), rtol=1e-5)
