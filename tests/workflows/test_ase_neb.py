@@ -29,11 +29,11 @@ def hops_of(name, model, **words):
     return [hop for hop in hops if hop.converged]
 
 
-def compared(hops, model):
+def compared(hops, model, **how):
     """Ours minus ASE's barrier and evaluations per image of both, of the hops on which ASE's band settles."""
     found = {}
     for hop in hops:
-        theirs, asked = barrier_by_ase(hop.path, model)
+        theirs, asked = barrier_by_ase(hop.path, model, **how)
         if theirs is not None:
             images = len(hop.path.images) - 2
             key = f"{hop.hop.phase} {hop.hop.mechanism} {hop.sites}"
@@ -74,4 +74,6 @@ def test_phases_alone_against_ases_neb(phase, mechanisms, kinds):
 )
 def test_a_shipped_model_against_ases_neb(cell, mechanisms, number, kinds):
     model = potential.load("simkit:nalox", device="cpu", dtype="float64")
-    require_same(compared(hops_of(cell, model, mechanisms=mechanisms, number=number), model), kinds)
+    # at 0.02 eV/A ASE's band of the divacancy is 3 meV above where it is at 0.005, ours 0.6 below that
+    hops = hops_of(cell, model, mechanisms=mechanisms, number=number)
+    require_same(compared(hops, model, fmax=0.01, steps=300), kinds)
