@@ -2,22 +2,20 @@
 the nearest of 128 sites in a tilted cell against a numba loop over all of them, with equal results.
 
 Both are timed in CPU time of their one thread, which other work on the machine disturbs little; C8 waits for
-`pip install tidynamics`. Run as `python benchmarks/msd.py`; prints one row each: id, ours, theirs, ratio, spread,
-machine, versions.
+`pip install tidynamics`. Run: python benchmarks/msd.py
 """
 
 from __future__ import annotations
 
 import importlib.util
-import platform
 import statistics
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
 import numba
 import numpy as np
+from rows import Row, main
 
 from simkit.kernels.correlation import squares_at_all_lags
 from simkit.measure import site_table
@@ -25,7 +23,8 @@ from simkit.measure import site_table
 FRAMES, IONS, POINTS, SITES = 20_000, 128, 100_000, 128
 CELL = np.array([[17.4, 0.0, 0.0], [-8.7, 15.07, 0.0], [2.9, 1.7, 22.0]])
 BLOCKS = 5
-Row = tuple[str, float, list[tuple[float, float]]]
+Pairs = list[tuple[float, float]]
+"""CPU seconds of ours and theirs in each block."""
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -52,7 +51,7 @@ def nearest_of_all(points: np.ndarray, sites: np.ndarray, cell: np.ndarray) -> n
     return out
 
 
-def lags() -> Row:
+def lags() -> Pairs:
     """C8: the sum over directions, parity first."""
     msd = importlib.import_module("tidynamics").msd
     walk = np.cumsum(np.random.default_rng(0).normal(size=(FRAMES, IONS, 3)), axis=0)
@@ -64,11 +63,10 @@ def lags() -> Row:
     worst = np.abs(ours / other - 1.0).max()
     if worst > 1e-8:
         raise SystemExit(f"C8: results differ by {worst:.1e} of themselves")
-    pairs = [(timed(lambda: squares_at_all_lags(walk)), timed(theirs)) for _ in range(BLOCKS)]
-    return f"C8 all-lag MSD vs tidynamics {version('tidynamics')}", 1.5, pairs
+    return [(timed(lambda: squares_at_all_lags(walk)), timed(theirs)) for _ in range(BLOCKS)]
 
 
-def sites() -> Row:
+def sites() -> Pairs:
     """C9: the table is built before the clock starts, as for a run of many frames; parity first."""
     rng = np.random.default_rng(1)
     homes, points = rng.random((SITES, 3)), rng.random((POINTS, 3))
@@ -79,39 +77,29 @@ def sites() -> Row:
     worst = np.abs((away**2).sum(axis=1) - nearest_of_all(points, homes, CELL)).max()
     if worst > 1e-9:
         raise SystemExit(f"C9: squared distances differ by {worst:.1e} A^2")
-    pairs = [
+    return [
         (timed(lambda: table.nearest(positions)), timed(lambda: nearest_of_all(points, homes, CELL)))
         for _ in range(BLOCKS)
     ]
-    return "C9 site table vs all sites and images", 30.0, pairs
 
 
-def report(row: Row) -> bool:
-    """Print one row of medians; whether the goal is met."""
-    name, goal, pairs = row
+def row(name: str, what: str, against: str, goal: float, pairs: Pairs) -> Row:
+    """Medians; the spread is that of the ratios."""
     mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratios = sorted(b / a for a, b in pairs)
-    cells = {
-        "id": name,
-        "ours": f"{mine * 1e3:.1f} ms",
-        "theirs": f"{other * 1e3:.0f} ms",
-        "ratio": f"{other / mine:.1f}x (goal >= {goal:g}x)",
-        "spread": f"{ratios[0]:.1f}-{ratios[-1]:.1f}x",
-        "machine": f"{platform.machine()}, {platform.system()}",
-        "versions": f"numpy {np.__version__}, numba {numba.__version__}",
-    }
-    sys.stdout.write(" | ".join(f"{key}: {value}" for key, value in cells.items()) + "\n")
-    return other / mine >= goal
+    ratios = [a / b for a, b in pairs]
+    spread = (max(ratios) - min(ratios)) / statistics.median(ratios)
+    return Row(name, what, against, 1e3 * mine, 1e3 * other, "ms", goal, spread)
 
 
-def main() -> int:
-    """Interleaved blocks, medians, parity first; returns 1 when a goal is missed or the peer is not there."""
-    good = report(sites())
+def rows() -> Iterator[Row | str]:
+    """Interleaved blocks, parity first."""
+    yield row("C9", f"{POINTS} positions to the nearest of {SITES} sites", "all sites and images", 1 / 30, sites())
     if importlib.util.find_spec("tidynamics") is None:
-        sys.stdout.write("C8 all-lag MSD: not measured, tidynamics is not installed (pip install tidynamics)\n")
-        return 1
-    return 0 if report(lags()) and good else 1
+        yield "# C8 all-lag MSD: not measured, tidynamics is not installed (pip install tidynamics)"
+        return
+    peer = f"tidynamics {version('tidynamics')}"
+    yield row("C8", f"all-lag MSD of {IONS} ions x {FRAMES} frames", peer, 1 / 1.5, lags())
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main(rows)

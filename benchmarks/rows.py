@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 HEADER = "id, ratio, goal, met, ours, theirs, unit, spread, what, against, versions"
-PACKAGES = ("numpy", "torch", "ase", "mace-torch", "matscipy", "torch-sim-atomistic")
+PACKAGES = ("numpy", "numba", "torch", "ase", "mace-torch", "matscipy", "torch-sim-atomistic")
 
 
 @dataclass(frozen=True)
