@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from simkit.arrays import Floats
 from simkit.potential.base import Evaluation, Potential
 from simkit.solve.band_model import BandModel, band_model
-from simkit.solve.band_rules import BandRules, climbing_images, felt, on_soft_motions
+from simkit.solve.band_rules import NO_MODEL_EV_PER_A2, BandRules, climbing_images, felt, on_soft_motions
 from simkit.solve.groups import Groups
 from simkit.solve.host_model import Model
 from simkit.solve.landscape import Answers, Landscape, Point, ask, largest_force
@@ -178,7 +178,8 @@ class Bands(Landscape):
 
     @cached_property
     def _left(self) -> list[Callable[[Floats], Floats]]:
-        return [on_soft_motions if model is None else model.left for model in self._models]
+        alone = partial(on_soft_motions, stiffness_eV_per_A2=NO_MODEL_EV_PER_A2)
+        return [alone if model is None else model.left for model in self._models]
 
     def metric(self, point: Point) -> Callable[[Floats], Floats]:
         """Model Hessian across the path, its springs along it, at the tangents of a point."""

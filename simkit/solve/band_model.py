@@ -24,7 +24,7 @@ class BandModel:
     """What divides rows (k, 3 n) by the model Hessian of an image, the same for all images of a band.
 
     left: (k,) eV that forces (k, n, 3) stand for: of a host `BEYOND_HARMONIC` / 2 f.H^-1.f, which tells how far the
-    energy will still fall also where slabs glide softly (`BandRules`).
+    energy will still fall also where slabs glide softly (`BandRules`). Of a host, without the mean force of an image.
     """
 
     divided: Callable[[Floats], Floats]

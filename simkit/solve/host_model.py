@@ -107,13 +107,15 @@ def stiffness(model: HostModel, structure: Structure, unit_A: float) -> Stiffnes
 def _without_bonds(host: Host, taken: np.ndarray) -> Floats:
     """The host's Hessian without what ties each atom to the places that nobody has taken.
 
-    Each diagonal block loses the coupling to them, as it does where bonds are pairs, and rigid translations stay soft.
+    Each diagonal block loses the symmetric part of the coupling to them, which is all of it where bonds are pairs, and
+    rigid translations stay soft.
     """
     m = len(host.structure)
     gone = np.setdiff1d(np.arange(m), taken)
     blocks = host.atoms.reshape(m, 3, m, 3).copy()
     each = np.arange(m)
-    blocks[each, :, each, :] += blocks[:, :, gone, :].sum(axis=2)
+    lost = blocks[:, :, gone, :].sum(axis=2)
+    blocks[each, :, each, :] += 0.5 * (lost + lost.transpose(0, 2, 1))
     return blocks.reshape(3 * m, 3 * m)
 
 

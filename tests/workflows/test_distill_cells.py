@@ -6,6 +6,7 @@ import pytest
 from simkit import build
 from simkit.errors import InputError
 from simkit.workflows.distill import perturb
+from simkit.workflows.distill.heldout import strata
 from simkit.workflows.distill.sampling import FAMILIES, Sampling, draw
 
 METALS = {"Mn": 4.0, "Ni": 3.0, "Fe": 2.0, "Ti": 1.0}
@@ -61,6 +62,9 @@ def test_phases_contents_and_the_number_of_metals_can_be_chosen():
         Sampling(metals=METALS, phases={"P7": 1.0})
     with pytest.raises(ValueError, match="less than or equal to 1"):
         Sampling(metals=METALS, contents=[1.5])
+    with pytest.raises(ValueError, match="less than or equal to 4"):
+        Sampling(metals=METALS, most_metals=5)
+    assert [kind.phase for kind in strata(narrow)] == ["P2", "O2"]
 
 
 def p2():

@@ -81,6 +81,7 @@ def test_calculators_without_a_hash_are_told_apart():
         ("sampling.bases=0", "greater than or equal to 1"),
         ("sampling.metals={ Xe = 1.0 }", "Xe unknown"),
         ("sampling.families={ cake = 1.0 }", "cake unknown"),
+        ("polish.7.more.metals={ Cr = 1.0 }", r"stage 7 has more cells with Cr, which \[sampling\] lacks"),
     ],
 )
 def test_recipes_that_contradict_themselves_are_refused(change, words):

@@ -140,7 +140,11 @@ def test_own_labels_train_a_model_and_tune_it(tmp_path):
     dataset.write_extxyz(
         tmp_path / "dft.extxyz", labelling.base_labels(origin, labelling.drawn(origin, 0, 0, 1), print)
     )
-    first = distill(RECIPE, tmp_path / "run", Given(data=tmp_path / "dft.extxyz"), lambda _: None)
+    said = []
+    recipe = RECIPE.model_copy(update={"polish": (Polish(epochs=1, more=EMPTY),)})
+    first = distill(recipe, tmp_path / "run", Given(data=tmp_path / "dft.extxyz"), said.append)
+    assert any("cells of polish.more are left out" in words for words in said)
+    assert read_recipe(tmp_path / "run" / "recipe.toml").polish == (Polish(epochs=1),)
     assert len(first.held_out) == 1 and len(first.labels) >= 5
     tuned = distill(
         RECIPE.model_copy(update={"name": "tuned"}), tmp_path / "tuned",

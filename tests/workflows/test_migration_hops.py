@@ -18,7 +18,7 @@ from simkit.workflows.hops.tables import barrier_of
 
 COBALT = {"Co": 1.0}
 SAME_EV = 5e-3
-"""Equivalent hops may differ by this much: both bands stop at 0.05 eV/A on the saddle."""
+"""Equivalent hops may differ by this much: both bands stop at 0.03 eV/A on the saddle."""
 
 
 def relaxed(model, cell="free"):

@@ -62,7 +62,8 @@ def strata(sampling: Sampling) -> list[Stratum]:
     """Every phase and family that the recipe gives a weight."""
     found = []
     for family in sorted(name for name, weight in sampling.families.items() if weight > 0.0):
-        found += [Stratum(family, phase) for phase in PHASES] if family == "bulk" else [Stratum(family)]
+        phases = [name for name in PHASES if sampling.phases is None or sampling.phases.get(name, 0.0) > 0.0]
+        found += [Stratum(family, phase) for phase in phases] if family == "bulk" else [Stratum(family)]
     return found
 
 

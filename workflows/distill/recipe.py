@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from simkit.config import Section, checked, read_toml, with_overrides
 from simkit.errors import InputError
@@ -25,7 +25,8 @@ class Polish(Section):
     """A further training of each member that goes on from the one before: other steps, other weights of the loss.
 
     Fields as in `Training`, whose other settings are kept; so is its optimiser where none is named. more: cells that
-    the teacher labels besides, learnt in this stage and those after it.
+    the teacher labels besides, learnt in this stage and those after it; what validates is then drawn anew, so that
+    only held-out errors compare stages. They are drawn by the place of the stage, counted from the rounds.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 6
@@ -74,6 +75,20 @@ class Recipe(Section):
         """A single table is the only one of its kind."""
         return [polish] if isinstance(polish, dict | Polish) else polish
 
+    @field_validator("polish")
+    @classmethod
+    def known_elements(cls, polish: tuple[Polish, ...], info: ValidationInfo) -> tuple[Polish, ...]:
+        """Refuse cells of elements that the model, which is made for those of [sampling], does not know."""
+        sampling = info.data.get("sampling")
+        known = set() if sampling is None else set(sampling.elements)
+        for number, stage in enumerate(polish):
+            unknown = sorted(set(stage.more.elements) - known) if stage.more and known else ()
+            if unknown:
+                raise ValueError(
+                    f"stage {number} has more cells with {', '.join(unknown)}, which [sampling] lacks; name them there"
+                )
+        return polish
+
     @field_validator("active")
     @classmethod
     def judges_exist(cls, active: Active, info: ValidationInfo) -> Active:
@@ -92,18 +107,6 @@ class Recipe(Section):
                 "choose a multiple"
             )
         return training
-
-    @model_validator(mode="after")
-    def known_elements(self) -> Self:
-        """Refuse cells of elements that the model, which is made for those of [sampling], does not know."""
-        known = set() if self.sampling is None else set(self.sampling.elements)
-        for number, stage in enumerate(self.polish):
-            unknown = sorted(set(stage.more.elements) - known) if stage.more and known else ()
-            if unknown:
-                raise ValueError(
-                    f"polish.{number}.more holds {', '.join(unknown)}, which [sampling] does not; name them there too"
-                )
-        return self
 
     @property
     def cells(self) -> Sampling:

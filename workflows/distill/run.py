@@ -85,13 +85,15 @@ def _distilled(work: Work, teacher: Potential | None) -> Made:
     given, run = work.given, work.run
     spec = "" if given.data else work.recipe.teacher if teacher is None else teacher.card.name
     work = replace(work, recipe=own_words(work.recipe, spec, work.tell))
+    if given.data and any(stage.more for stage in work.recipe.polish):
+        work.tell("cells of polish.more are left out: labels are those of the data, and there is no teacher")
+        polish = tuple(stage.model_copy(update={"more": None}) for stage in work.recipe.polish)
+        work = replace(work, recipe=work.recipe.model_copy(update={"polish": polish}))
     run.write_bytes("recipe.toml", tomli_w.dumps(work.recipe.model_dump(mode="json", exclude_none=True)).encode())
     if given.start is not None and work.recipe.committee > 1:
         work.tell("all members go on from one model: their spread says less than that of models begun apart")
     if given.data is not None:
         labels, held_out, how = own_labels(work)
-        if any(stage.more for stage in work.recipe.polish):
-            work.tell("cells of polish.more are left out: labels are those of the data, and there is no teacher")
         stages = [labels] * len(work.recipe.polish)
         trained, dropped = members(work, labels, stages, [given.start] * work.recipe.committee), None
         spec, card = f"{given.data.name} (sha256 {file_hash(given.data)})", None

@@ -81,9 +81,9 @@ class Sampling(Section):
     dopants      weight of each metal that takes a part of a slab (`DOPANT_SHARE`), in half of the cells
     families     weight of each kind of cell: bulk, intergrowth, lateral, spinel, tunnel, rock-salt, dilute
     phases       weight of each phase in bulk cells; `PHASE_WEIGHTS` where it is left out
-    contents     sodium contents that layered cells take; where it is left out `CONTENTS`, and any other in between
+    contents     sodium contents of bulk, intergrown and lateral cells; where it is left out `CONTENTS`, and any other
     most_metals  different metals of a slab at most, dopants aside; `METALS_AT_MOST` where it is left out
-    bases        cells drawn for the first round
+    bases        cells drawn for the first round, or for the stage of polish that asks for them
     smallest, largest  atoms of a cell; lateral, tunnel and dilute ones may hold `largest_joined`
     relax_steps  steps that the teacher relaxes each cell
     variants     rattled, strained, glided ... copies made of each relaxed cell
@@ -95,7 +95,7 @@ class Sampling(Section):
     families: Weights = Field(default_factory=lambda: dict(FAMILY_WEIGHTS))
     phases: Weights | None = None
     contents: Annotated[tuple[Content, ...], Field(strict=False, min_length=1)] | None = None
-    most_metals: Annotated[int, Field(ge=1)] | None = None
+    most_metals: Annotated[int, Field(ge=1, le=METALS_AT_MOST)] | None = None
     bases: Annotated[int, Field(ge=1)] = 500
     smallest: Annotated[int, Field(ge=1)] = 8
     largest: Annotated[int, Field(ge=1)] = 72

@@ -74,8 +74,9 @@ def _fixed(item: Ready, through: Any) -> dict[str, Any]:
 def _content(bench: Bench, one: Wanted, optimiser: str) -> Content:
     """What fixes a band: its ends, the way between them, and how it is relaxed."""
     names = ("images", "climb", "fmax_eV_per_A", "barrier_error_eV", "barrier_change_eV", "max_steps")
+    kind = bench.kind(one.label)
     how = {
-        "model": bench.kind(one.label),
+        "model": repr(solve.BAND_SPRINGS) if kind == "exp" else kind,
         "optimiser": optimiser,
         **{name: getattr(bench.config, name) for name in names},
     }

@@ -21,8 +21,7 @@ STATE_SAVES = 8
 instead of 11 or 12 in one of 72."""
 BAND_SAVES = 20
 """Evaluations of every moving image that it saves a band: 14 to 26 instead of 20 to 90 in P2|O3 of two thirds of its
-sodium; 10 to 14 instead of 18 to 23 in 210 atoms full of it. Its word on energies is worth as much: without it, bands
-there end up to 10 meV too high."""
+sodium, where those with springs end up to 10 meV too high; 10 to 14 instead of 18 to 23 in P2|O3 full of it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,7 +60,8 @@ class Hopping(Section):
     optimiser             of the ends, and of the bands: "lbfgs", "ode12r", "fire2", "abcfire"; "fire" is "fire2";
                           "auto": lbfgs, and ode12r for the bands of a batch with a host's Hessian in it
     preconditioner        of lbfgs and ode12r: "host", the Hessian of the cell the ions hop in, once for all; "exp",
-                          springs between neighbours; "none"; "auto": host where it saves more than it costs
+                          springs between neighbours; "none"; "auto": host where it saves more than it costs,
+                          else exp
     refine      whether bands are looked at again: in other orders where other ions change their sites as well, and in
                 pieces, each with a climbing image of its own, where the ions rest on the way, up to three times; it
                 asks several times as many evaluations

@@ -60,7 +60,7 @@ CASES = [(name, None) for name in STEPPERS] + [
 @pytest.mark.parametrize(("optimiser", "model"), CASES)
 def test_a_converged_barrier_is_right_to_two_millielectronvolts(hop, reference, host, optimiser, model):
     """With the default criteria, whatever went downhill."""
-    made = {None: None, "exp": solve.Springs(), "host": solve.HostModel(host)}[model]
+    made = {None: None, "exp": solve.BAND_SPRINGS, "host": solve.HostModel(host)}[model]
     path = solve.find_path(*hop, MORSE, settings=solve.NebSettings(optimiser=optimiser, model=made))
     assert path.converged
     assert path.barrier_eV == pytest.approx(reference, abs=0.002)
@@ -131,7 +131,7 @@ def test_the_model_is_the_inverse_of_stiffness_across_and_springs_along():
 @pytest.mark.parametrize("kind", ["exp", "host"])
 def test_no_model_carries_a_whole_image_along(hop, host, kind):
     """Rigid translations count as stiff as the steppers' unit, and other forces make none of them."""
-    model = {"exp": solve.Springs(), "host": solve.HostModel(host)}[kind]
+    model = {"exp": solve.BAND_SPRINGS, "host": solve.HostModel(host)}[kind]
     made = band_model(model, *hop, 0.5 * (hop[0].positions + hop[1].positions))
     n = len(hop[0])
     rigid = np.tile([0.3, -0.2, 0.1], (1, n))
@@ -149,7 +149,7 @@ def test_no_model_carries_a_whole_image_along(hop, host, kind):
 def test_springs_do_not_slow_a_band_down(hop, reference):
     """This hop takes 10 steps without and 13 with springs; 36 where these may carry images along."""
     steps = {}
-    for name, model in (("exp", solve.Springs()), ("none", None)):
+    for name, model in (("exp", solve.BAND_SPRINGS), ("none", None)):
         path = solve.find_path(*hop, MORSE, settings=solve.NebSettings(model=model))
         assert path.converged and path.barrier_eV == pytest.approx(reference, abs=0.002)
         steps[name] = path.steps

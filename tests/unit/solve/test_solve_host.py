@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from solve_toys import Morse, fcc
 
-from simkit import potential, solve
+from simkit import build, potential, solve
 from simkit.errors import InputError
 from simkit.solve.cells import ENTRIES, frames, gradients
 from simkit.solve.host_model import places_of, stiffness
@@ -129,6 +129,16 @@ def test_a_vacancy_takes_its_rows_from_the_host_and_loses_its_bonds():
     np.testing.assert_array_equal(matrix[off], host.atoms[np.ix_(kept, kept)][off])
     own = solve.host_hessian(hole, LAW, EVERY_ATOM)
     np.testing.assert_allclose(matrix, own.atoms, atol=1e-3 * K)
+
+
+def test_the_model_of_a_hole_is_symmetric_where_bonds_are_no_pairs():
+    crystal = build.bulk(build.Block("O3", 1, metals={"Co": 1.0}), repeats=(2, 2)).structure
+    model = potential.load("simkit:nalox", device="cpu", dtype="float64")
+    hole = crystal.without(int(np.flatnonzero(crystal.numbers == 11)[0]))
+    matrix = stiffness(solve.HostModel(solve.host_hessian(crystal, model)), hole, 1.0).matrix
+    np.testing.assert_allclose(matrix, matrix.T, atol=1e-9)
+    rigid = matrix[:-6, :-6].reshape(len(hole), 3, len(hole), 3).sum(axis=2).sum(axis=0)
+    np.testing.assert_allclose(rigid, 0.0, atol=0.1)  # the atom taken out holds 2.1 to 2.5 eV/A^2
 
 
 def test_a_vacancy_relaxes_sooner_with_its_host(relaxed, host):
