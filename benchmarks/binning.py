@@ -6,12 +6,11 @@ their one thread, which other work on the machine disturbs little. Run: python b
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from rows import Row, main
+from rows import Row, main, of_blocks
 
 from simkit.kernels.binning import bin_values
 
@@ -53,9 +52,7 @@ def rows() -> Iterator[Row]:
         )
         for _ in range(BLOCKS)
     ]
-    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratios = [a / b for a, b in pairs]
-    spread = (max(ratios) - min(ratios)) / statistics.median(ratios)
+    mine, other, spread = of_blocks(pairs)
     what = f"{ATOMS} virials on a grid of {SHAPE[0]}^3"
     yield Row("C9", what, "numpy.add.at", 1e3 * mine, 1e3 * other, "ms", GOAL, spread)
 

@@ -1,21 +1,20 @@
 """C8: mean squared displacements at all lags, 128 ions x 20,000 frames, against tidynamics; C9: 100,000 positions to
 the nearest of 128 sites in a tilted cell against a numba loop over all of them, with equal results.
 
-Both are timed in CPU time of their one thread, which other work on the machine disturbs little; C8 waits for
-`pip install tidynamics`. Run: python benchmarks/msd.py
+Both are timed in CPU time of their one thread, which other work on the machine disturbs little. Run:
+python benchmarks/msd.py
 """
 
 from __future__ import annotations
 
-import importlib.util
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
 import numba
 import numpy as np
-from rows import Row, main
+from rows import Row, main, of_blocks
+from tidynamics import msd
 
 from simkit.kernels.correlation import squares_at_all_lags
 from simkit.measure import site_table
@@ -53,7 +52,6 @@ def nearest_of_all(points: np.ndarray, sites: np.ndarray, cell: np.ndarray) -> n
 
 def lags() -> Pairs:
     """C8: the sum over directions, parity first."""
-    msd = importlib.import_module("tidynamics").msd
     walk = np.cumsum(np.random.default_rng(0).normal(size=(FRAMES, IONS, 3)), axis=0)
 
     def theirs() -> np.ndarray:
@@ -83,22 +81,14 @@ def sites() -> Pairs:
     ]
 
 
-def row(name: str, what: str, against: str, goal: float, pairs: Pairs) -> Row:
-    """Medians; the spread is that of the ratios."""
-    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratios = [a / b for a, b in pairs]
-    spread = (max(ratios) - min(ratios)) / statistics.median(ratios)
-    return Row(name, what, against, 1e3 * mine, 1e3 * other, "ms", goal, spread)
-
-
-def rows() -> Iterator[Row | str]:
+def rows() -> Iterator[Row]:
     """Interleaved blocks, parity first."""
-    yield row("C9", f"{POINTS} positions to the nearest of {SITES} sites", "all sites and images", 1 / 30, sites())
-    if importlib.util.find_spec("tidynamics") is None:
-        yield "# C8 all-lag MSD: not measured, tidynamics is not installed (pip install tidynamics)"
-        return
-    peer = f"tidynamics {version('tidynamics')}"
-    yield row("C8", f"all-lag MSD of {IONS} ions x {FRAMES} frames", peer, 1 / 1.5, lags())
+    mine, other, spread = of_blocks(sites())
+    what = f"{POINTS} positions to the nearest of {SITES} sites"
+    yield Row("C9", what, "all sites and images", 1e3 * mine, 1e3 * other, "ms", 1 / 30, spread)
+    mine, other, spread = of_blocks(lags())
+    what, peer = f"all-lag MSD of {IONS} ions x {FRAMES} frames", f"tidynamics {version('tidynamics')}"
+    yield Row("C8", what, peer, 1e3 * mine, 1e3 * other, "ms", 1 / 1.5, spread)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import statistics
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,6 +86,13 @@ def _processor() -> str:
         else []
     )
     return f"{names[0].strip() if names else platform.machine()} {cores} cores"
+
+
+def of_blocks(pairs: list[tuple[float, float]]) -> tuple[float, float, float]:
+    """Median seconds of ours and of theirs over blocks taken in turn, and the relative spread of their ratio."""
+    mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratios = [a / b for a, b in pairs]
+    return mine, other, (max(ratios) - min(ratios)) / statistics.median(ratios)
 
 
 def calls_until(seen: list[float], reference: float, within: float) -> int:

@@ -20,8 +20,9 @@ STATE_SAVES = 8
 """Evaluations that the host's Hessian saves a relaxed vacancy: 5 instead of 15 to 20 in P2|O3 of 210 atoms, 8 or 9
 instead of 11 or 12 in one of 72."""
 BAND_SAVES = 20
-"""Evaluations of every moving image that it saves a band: 14 to 26 instead of 20 to 90 in P2|O3 of two thirds of its
-sodium, where those with springs end up to 10 meV too high; 10 to 14 instead of 18 to 23 in P2|O3 full of it."""
+"""Evaluations of every moving image that it saves a band: O3 hops take 14 to 40 instead of 19 to 45 in P2|O3 with two
+thirds of its sodium, P2 hops 5 to 49 instead of 21 to 167, and those with springs end up to 10 meV too high; with O3
+galleries that are full, 10 to 14 instead of 18 to 23."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -147,7 +147,7 @@ def test_no_model_carries_a_whole_image_along(hop, host, kind):
 
 
 def test_springs_do_not_slow_a_band_down(hop, reference):
-    """This hop takes 10 steps without and 13 with springs; 36 where these may carry images along."""
+    """This hop takes 12 steps without and 14 with springs; 58 where these may carry images along."""
     steps = {}
     for name, model in (("exp", solve.BAND_SPRINGS), ("none", None)):
         path = solve.find_path(*hop, MORSE, settings=solve.NebSettings(model=model))
