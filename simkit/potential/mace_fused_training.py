@@ -32,7 +32,8 @@ GRADIENT_ERROR = 1e-4
 """Largest difference of a weight's gradient over its norm at which a training starts; float64 gives 1e-7."""
 STEPS = 256
 """Steps of the radial table from 0 to the cutoff. Measured for forces over the largest: 1e-7 in float64; in float32
-1e-5, which is rounding of values over a step and grows with the number of steps. Halving it makes the 1e-7 a 4e-6."""
+1e-5, which is rounding of values over a step and grows with the number of steps. Halving it makes the 1e-7 a 4e-6.
+A long training makes radial functions that bend more; they may want more steps."""
 NOTHING = 1e-12
 """Elements of coupling tensors of order 1 that are smaller are zero."""
 
@@ -103,16 +104,16 @@ def distances(plain: torch.nn.Module, lengths: Tensor, *others: Tensor) -> tuple
     return lengths, None
 
 
-def tabulated(radial: torch.nn.Module, cutoff_A: float) -> Callable[..., Tensor]:
+def tabulated(radial: torch.nn.Module, cutoff_A: float, steps: int) -> Callable[..., Tensor]:
     """The function (network, lengths (e, 1)) -> radial weights (e, .) through a table of the network's values.
 
     radial makes of lengths what the network takes. The table begins just below the shortest edge.
     """
-    step = cutoff_A / STEPS
+    step = cutoff_A / steps
 
     def compute(network: torch.nn.Module, lengths: Tensor) -> Tensor:
         shortest = float(lengths.detach().min()) if len(lengths) else cutoff_A
-        rows = min(max(int((cutoff_A - shortest) / step) + POINTS, POINTS), STEPS)
+        rows = min(max(int((cutoff_A - shortest) / step) + POINTS, POINTS), steps)
         grid = cutoff_A - step * torch.arange(rows - 1, -1, -1, dtype=torch.float64)
         features, _ = radial(grid[:, None].to(lengths.dtype), None, None, None)
         return Interpolate.apply((lengths[:, 0] - float(grid[0])) / step, network(features))
@@ -120,17 +121,18 @@ def tabulated(radial: torch.nn.Module, cutoff_A: float) -> Callable[..., Tensor]
     return compute
 
 
-def fuse(model: torch.nn.Module, table: bool = True) -> torch.nn.Module:
+def fuse(model: torch.nn.Module, steps: int = STEPS) -> torch.nn.Module:
     """The model with convolutions, contractions and radial networks replaced, in place. `unfuse` undoes it.
 
-    table: radial networks too, which changes forces by about 1e-7 of the largest in float64 and 1e-5 in float32.
+    steps: of the table of radial networks, which changes forces by about 1e-7 of the largest in float64 and 1e-5 in
+    float32; 0 for none.
     Species are read as one-hot vectors, as mace makes them. Raises InputError, with the model as it was, when it is
     of another kind: why, and what does qualify.
     """
     layers = list(zip(model.interactions, model.products, strict=True))
     fused = [(_convolution_of(interaction), _contraction_of(product)) for interaction, product in layers]
-    if table:
-        _tabulate(model)
+    if steps:
+        _tabulate(model, steps)
     for (interaction, product), (summing, multiplying) in zip(layers, fused, strict=True):
         interaction.conv_tp, product.symmetric_contractions = summing, multiplying
         interaction.conv_fusion = True  # mace hands over the edges and takes sums when this exists
@@ -149,24 +151,26 @@ def unfuse(model: torch.nn.Module) -> torch.nn.Module:
     return model
 
 
-def _tabulate(model: torch.nn.Module) -> None:
+def _tabulate(model: torch.nn.Module, steps: int) -> None:
     radial = model.radial_embedding
     if hasattr(radial, "distance_transform") or not getattr(radial, "apply_cutoff", True):
         _refuse("its radial functions depend on more than the distance")
     for interaction in model.interactions:
-        interaction.conv_tp_weights = StandIn(interaction.conv_tp_weights, tabulated(radial, float(model.r_max)))
+        table = tabulated(radial, float(model.r_max), steps)
+        interaction.conv_tp_weights = StandIn(interaction.conv_tp_weights, table)
     model.radial_embedding = StandIn(radial, distances)
 
 
-def check_gradients(model: torch.nn.Module, loss: Callable[[torch.nn.Module], Tensor]) -> float:
-    """Compare the gradients of a loss of a fused model, weight by weight, with those through mace's own modules.
+def check_gradients(model: torch.nn.Module, loss: Callable[[torch.nn.Module], Tensor], steps: int = STEPS) -> float:
+    """Compare the gradients of a loss of a model as `fuse` makes it, weight by weight, with those of mace's modules.
 
-    Returns the largest difference over the norm of the weight's gradient; the model is fused after as before.
-    Raises SimkitError, with the model unfused, when it exceeds `GRADIENT_ERROR`.
+    Returns the largest difference over the norm of the weight's gradient; the model is unfused before and after.
+    Raises SimkitError when it exceeds `GRADIENT_ERROR`.
     """
-    found, table = _gradients(model, loss), isinstance(model.radial_embedding, StandIn)
-    errors = {"": 0.0}
-    for name, value in _gradients(unfuse(model), loss).items():
+    right = _gradients(model, loss)
+    found, errors = _gradients(fuse(model, steps), loss), {"": 0.0}
+    unfuse(model)
+    for name, value in right.items():
         difference = float((found[name] - value).norm())
         errors[name] = difference / max(float(value.norm()), torch.finfo(value.dtype).tiny)
     broken = [f"{name} by {error:.1g}" for name, error in errors.items() if not error < GRADIENT_ERROR]
@@ -175,7 +179,6 @@ def check_gradients(model: torch.nn.Module, loss: Callable[[torch.nn.Module], Te
             f"simkit's kernels change gradients of the loss: {'; '.join(broken)} of their norm, where "
             f"{GRADIENT_ERROR} is allowed. Train with fused = false."
         )
-    fuse(model, table)
     return max(errors.values())
 
 

@@ -54,6 +54,11 @@ def soap(model: torch.nn.Module, groups: Sequence[Mapping[str, Any]], lr: float)
 
 
 def matrices(model: torch.nn.Module) -> dict[int, tuple[int, ...]]:
+    """Shapes of `unfolded` weights without axes of length one: those of which bases are made."""
+    return {key: tuple(n for n in shape if n > 1) or (1,) for key, shape in unfolded(model).items()}
+
+
+def unfolded(model: torch.nn.Module) -> dict[int, tuple[int, ...]]:
     """Shapes of e3nn's flat weights by the identity of the tensor: (paths, in, [species,] out).
 
     A layer whose paths differ in shape is left flat, and so goes through plain Adam.
@@ -65,5 +70,5 @@ def matrices(model: torch.nn.Module) -> dict[int, tuple[int, ...]]:
             continue
         paths = [tuple(path.path_shape) for path in getattr(module, "instructions", ()) if path.path_shape]
         if len(set(paths)) == 1 and len(paths) * torch.Size(paths[0]).numel() == weight.numel():
-            found[id(weight)] = tuple(n for n in (len(paths), *paths[0]) if n > 1) or (1,)
+            found[id(weight)] = (len(paths), *paths[0])
     return found

@@ -13,12 +13,14 @@ from simkit.errors import CorruptFileError, InputError
 from simkit.potential.card import Card
 from simkit.potential.mace import check_module, unpickle
 from simkit.potential.mace_format import build, read_record, save_safe, stem
+from simkit.potential.mace_widen import widened
 
 
-def trainable(path: str | Path) -> torch.nn.Module:
+def trainable(path: str | Path, channels: int = 0, seed: int = 0) -> torch.nn.Module:
     """A model of the safe format in float32, its weights free to change; E0s, scale and shift are constants of it.
 
-    Raises InputError when it has several heads, CorruptFileError when it is damaged.
+    Where it has fewer than `channels` (0: as many as it has), `widened` makes it wider with the seed. Raises
+    InputError when it has several heads or cannot have so many channels, CorruptFileError when it is damaged.
     """
     base = stem(path)
     record = read_record(base.with_name(base.name + ".json"))
@@ -30,7 +32,10 @@ def trainable(path: str | Path) -> torch.nn.Module:
     heads = list(getattr(module, "heads", ["Default"]))
     if len(heads) != 1:
         raise InputError(f"{path} has the heads {', '.join(heads)}; only a model of one head can be trained on.")
-    return module.to(torch.float32).requires_grad_(True).train()
+    module = module.to(torch.float32)
+    if channels and record["arguments"]["hidden_irreps"] != f"{channels}x0e":
+        module = widened(module, record["model"], record["arguments"], channels, seed)
+    return module.requires_grad_(True).train()
 
 
 def whole_checkpoint(path: Path) -> bool:

@@ -31,10 +31,10 @@ import torch
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
-from simkit.errors import InputError
+from simkit.errors import InputError, SimkitError
 from simkit.potential.card import Card
 from simkit.potential.mace_backend import default_dtype, quarantine
-from simkit.potential.mace_fused_training import check_gradients, fuse, unfuse
+from simkit.potential.mace_fused_training import STEPS, check_gradients, fuse, unfuse
 from simkit.potential.mace_soap import soap
 from simkit.potential.mace_train import convert, trainable
 
@@ -46,6 +46,8 @@ GRACE_S = 10.0
 """How long a process may take to end when asked, before it is made to."""
 PATIENCE = timedelta(minutes=30)
 """How long a process waits for the others at one exchange; the first waits while all read the data."""
+DOUBLINGS = 2
+"""How often the steps of the radial table may be doubled."""
 CHECKED = 2
 """Structures on which the gradients of both ways are compared."""
 OUTPUTS = {"energy": True, "forces": True, "stress": True, "virials": False, "dipoles": False}
@@ -62,6 +64,8 @@ class Job:
     meeting    a file that does not exist yet, through which the processes find one another
     fused      train through simkit's kernels where the model and the device allow it
     optimiser  "adam", mace's own, or "soap"
+    channels   of the model, where it begins with a narrower one; 0 for as many as that has
+    seed       of how channels are made wider
     """
 
     arguments: tuple[str, ...]
@@ -74,6 +78,8 @@ class Job:
     meeting: str
     fused: bool = True
     optimiser: str = "adam"
+    channels: int = 0
+    seed: int = 0
 
 
 def read_job(path: str | Path) -> Job:
@@ -143,7 +149,10 @@ def configured(
     """mace's `configure_model`: the first model, given or built, made ready for its training; appended to `made`."""
 
     def configure(args: argparse.Namespace, loader: Any, *rest: Any) -> tuple[torch.nn.Module, Any]:
-        model, outputs = (trainable(job.start), OUTPUTS) if job.start else build(args, loader, *rest)
+        if job.start:
+            model, outputs = trainable(job.start, job.channels, job.seed), OUTPUTS
+        else:
+            model, outputs = build(args, loader, *rest)
         if job.fused and args.device == "cpu":
             model = fused_or_plain(model, args, loader, outputs)
         else:
@@ -161,7 +170,7 @@ def fused_or_plain(model: torch.nn.Module, args: argparse.Namespace, loader: Any
     """
     double = copy.deepcopy(model).double()
     try:
-        fuse(model)
+        unfuse(fuse(model))
     except InputError as error:
         logging.info(f"Training through mace's own modules: {error}")
         return model
@@ -175,9 +184,22 @@ def fused_or_plain(model: torch.nn.Module, args: argparse.Namespace, loader: Any
         return measure(pred=module(batch.to_dict(), training=True, **wanted), ref=batch)
 
     with default_dtype(torch.float64):
-        error = check_gradients(fuse(double), loss)
-    logging.info(f"Training through simkit's kernels: gradients of a batch agree with mace's to {error:.1g} in float64")
-    return model
+        steps, error = table_steps(double, loss)
+    logging.info(
+        f"Training through simkit's kernels: gradients of a batch agree with mace's to {error:.1g} in float64 with "
+        f"{steps} steps of the radial table"
+    )
+    return fuse(model, steps)
+
+
+def table_steps(model: torch.nn.Module, loss: Callable[[torch.nn.Module], torch.Tensor]) -> tuple[int, float]:
+    """Steps of the radial table, doubled up to `DOUBLINGS` times until gradients agree with mace's, and their error."""
+    for doubling in range(DOUBLINGS):
+        try:
+            return STEPS << doubling, check_gradients(model, loss, STEPS << doubling)
+        except SimkitError as error:
+            logging.info(f"{STEPS << doubling} steps of the radial table are too few: {error}")
+    return STEPS << DOUBLINGS, check_gradients(model, loss, STEPS << DOUBLINGS)
 
 
 def plain_copy(item: Any) -> Any:

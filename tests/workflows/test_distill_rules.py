@@ -1,6 +1,7 @@
 """What a distillation refuses, records and keeps apart: recipes, words of the card, held-out cells, own labels."""
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,6 +76,7 @@ def test_calculators_without_a_hash_are_told_apart():
     ("change", "words"),
     [
         ("active.judge=committee", "committee = 2"),
+        ("polish.0.active.judge=committee", "committee = 2"),
         ("training.processes=3", "multiple"),
         ("active.temperatures_K=[0.0]", "greater than 0"),
         ("sampling.smallest=100", "above largest"),
@@ -156,11 +158,20 @@ def test_elements_without_labels_get_the_mean_constant():
 
 def test_a_restart_begins_at_its_own_rate_and_other_settings_are_named(tmp_path):
     training = Training()
-    assert begun(training, None) == training and begun(training, tmp_path).learning_rate == 2e-3
+    restarted = begun(training, Path("nalox"))
+    assert begun(training, None) == training and restarted.learning_rate == 2e-3
+    assert restarted.lmax == 2 and restarted.channels >= 96  # of the model that it goes on from
     asked = request_of([label([11, 8])], training, 1, None)
     (tmp_path / REQUEST).write_bytes(labelling.json.dumps(asked).encode())
     assert differences(tmp_path, asked) == []
     assert "epochs" in differences(tmp_path, request_of([label([11, 8])], Training(epochs=3), 1, None))[0]
+    soft = request_of([label([11, 8])], Training(huber_eV_per_A=0.3, force_scale_eV_per_A=2.0), 1, None)
+    assert len(differences(tmp_path, soft)) == 2
+    for name in ("huber_eV_per_A", "force_scale_eV_per_A"):
+        del asked["settings"][name]  # what a record does not name was as it is by default
+    (tmp_path / REQUEST).write_bytes(labelling.json.dumps(asked).encode())
+    assert differences(tmp_path, request_of([label([11, 8])], training, 1, None)) == []
+    assert differences(tmp_path, soft)[0] == "huber_eV_per_A (0.01 there, 0.3 here)"
     assert labelling.set_aside(tmp_path / REQUEST).name == f"{REQUEST}.stale-1"
 
 

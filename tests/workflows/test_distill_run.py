@@ -108,7 +108,9 @@ def test_the_shipped_recipe_reads_and_unknown_keys_are_refused(tmp_path):
 @pytest.mark.slow
 def test_a_distillation_runs_through_and_is_not_done_twice(tmp_path):
     said = []
-    recipe = Recipe(**{**dict(RECIPE), "polish": [Polish(epochs=1), Polish(epochs=1, more=EMPTY)]})
+    went = ACTIVE.model_copy(update={"hops": 0, "variants": 0, "temperatures_K": (450.0,)})
+    wide = Polish(epochs=1, channels=6, huber_eV_per_A=0.3, force_scale_eV_per_A=1.0, active=went)
+    recipe = Recipe(**{**dict(RECIPE), "polish": [Polish(epochs=1), Polish(epochs=1, more=EMPTY), wide]})
     made = distill(recipe, tmp_path / "run", Given(), said.append)
     (path,) = made.models
     model = potential.load(f"simkit:{path}")
@@ -122,9 +124,12 @@ def test_a_distillation_runs_through_and_is_not_done_twice(tmp_path):
 
     # the empty hosts of the second polish are learnt in it, not before it
     asked = [json.loads((tmp_path / "run" / "models" / name / "request.json").read_text())["labels"]
-             for name in ("final-0", "polish-0", "polish-1-0")]  # fmt: skip
-    assert asked[0] == asked[1] != asked[2] == record["labels_sha256"]
+             for name in ("final-0", "polish-0", "polish-1-0", "polish-2-0")]  # fmt: skip
+    assert asked[0] == asked[1] != asked[2] != asked[3] == record["labels_sha256"]
     assert any(label.group == "O2" and label.sodium == 0.0 for label in made.labels)
+    assert sum(label.origin == "md450" for label in made.labels) == 2  # where the model of the second polish went
+    arguments = json.loads(path.read_text())["arguments"]
+    assert arguments["hidden_irreps"] == "6x0e"
 
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*.npz")}
     again = distill(recipe, tmp_path / "run", Given(), said.append)
@@ -141,9 +146,9 @@ def test_own_labels_train_a_model_and_tune_it(tmp_path):
         tmp_path / "dft.extxyz", labelling.base_labels(origin, labelling.drawn(origin, 0, 0, 1), print)
     )
     said = []
-    recipe = RECIPE.model_copy(update={"polish": (Polish(epochs=1, more=EMPTY),)})
+    recipe = RECIPE.model_copy(update={"polish": (Polish(epochs=1, more=EMPTY, active=ACTIVE),)})
     first = distill(recipe, tmp_path / "run", Given(data=tmp_path / "dft.extxyz"), said.append)
-    assert any("cells of polish.more are left out" in words for words in said)
+    assert any("polish.more and polish.active are left out" in words for words in said)
     assert read_recipe(tmp_path / "run" / "recipe.toml").polish == (Polish(epochs=1),)
     assert len(first.held_out) == 1 and len(first.labels) >= 5
     tuned = distill(

@@ -9,17 +9,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.io import read
 from safetensors.numpy import load_file
 
 from simkit import build, potential
 from simkit.errors import InputError, SimkitError
+from simkit.io import read_frames
 from simkit.kernels.neighbours import pairs_within
+from simkit.potential.mace_backend import quarantine
 from simkit.structure import Batch, Structure
 from simkit.workflows.distill import trainer
 from simkit.workflows.distill.baseline import Baseline, fit
-from simkit.workflows.distill.dataset import Labelled, labelled, read_extxyz
+from simkit.workflows.distill.dataset import Labelled, labelled, read_extxyz, write_extxyz
 from simkit.workflows.distill.history import DivergedError, Epoch, Reader, from_plain, merged, plain
+from simkit.workflows.distill.starting import wider
 from simkit.workflows.distill.train import Training, claim, held_out, like, read_trained, train
+
+with quarantine():
+    from mace.data.utils import KeySpecification, config_from_atoms
 
 TINY = Training(
     channels=4,
@@ -212,10 +219,38 @@ def test_a_start_must_know_the_elements_and_have_the_shape(trained, labels, tmp_
     folder = trained[0].model_path.parent
     with pytest.raises(InputError, match=r"hold Co, which model\.json has never seen"):
         train(rattled(metal="Co"), TINY, 1, tmp_path / "b", start=folder)
-    other = TINY.model_copy(update={"channels": 8, "bessel": 6})
+    other = TINY.model_copy(update={"channels": 3, "bessel": 6})
     with pytest.raises(InputError, match="channels = 4, bessel = 4"):
         train(labels, other, 1, tmp_path / "b", start=folder)
     assert like(other, folder) == TINY
+    assert wider(other, folder, None) == TINY and wider(other, folder, 7) == TINY.model_copy(update={"channels": 7})
+
+
+def test_a_start_may_be_made_wider(trained, labels, tmp_path):
+    start = trained[0].model_path.parent
+    settings = wider(TINY, start, 6).model_copy(
+        update={"epochs": 1, "learning_rate": 1e-9, "final_learning_rate": 1e-9, "huber_eV_per_A": 1e-4}
+    )
+    done = train(labels, settings, 1, tmp_path / "wide", start=start)
+    assert {x.shape[-1] for name, x in weights(done).items() if name.endswith("weights_max")} == {6}
+    ours = errors(done.model_path, start / "valid.extxyz")
+    assert ours == pytest.approx(errors(trained[0].model_path, start / "valid.extxyz"), rel=1e-4)  # float32
+
+
+def test_large_forces_weigh_less_where_a_scale_is_given(labels, tmp_path):
+    words = trainer.arguments(TINY.model_copy(update={"huber_eV_per_A": 0.2}), Baseline({8: 0.0}, 1.0, 1.0),
+                              trainer.Place(tmp_path, 3))  # fmt: skip
+    assert "--huber_delta=0.2" in words
+    size = np.sqrt(np.mean(np.sum(labels[0].forces ** 2, axis=1)))
+    scaled = Labelled(labels[0].structure, 0.0, labels[0].forces * 4 / size, None, "x", "x", 0.0)
+    write_extxyz(tmp_path / "a.extxyz", [scaled, alone([8, 25], -1.0)], 3.0)
+    first, second = read_frames(tmp_path / "a.extxyz")
+    assert first.metadata["config_forces_weight"] == pytest.approx(3 / 5)  # 3 / sqrt(3^2 + 4^2)
+    assert second.metadata["config_forces_weight"] > 3 / 5
+    write_extxyz(tmp_path / "b.extxyz", [scaled])
+    assert "config_forces_weight" not in read_frames(tmp_path / "b.extxyz")[0].metadata
+    configuration = config_from_atoms(read(tmp_path / "a.extxyz", 0), KeySpecification({}, {"forces": "REF_forces"}))
+    assert configuration.property_weights["forces"] == pytest.approx(3 / 5)  # the name that mace reads
 
 
 def test_labels_are_split_by_the_seed_and_none_is_lost(trained, labels):

@@ -26,7 +26,9 @@ class Polish(Section):
 
     Fields as in `Training`, whose other settings are kept; so is its optimiser where none is named. more: cells that
     the teacher labels besides, learnt in this stage and those after it; what validates is then drawn anew, so that
-    only held-out errors compare stages. They are drawn by the place of the stage, counted from the rounds.
+    only held-out errors compare stages. active: where the models of the stage before go in new cells, as in the
+    active rounds. Both are drawn by the place of the stage, counted from the rounds. channels: more than the model
+    has, up to twice as many; it begins with what it knew (`simkit.potential.mace_widen`).
     """
 
     epochs: Annotated[int, Field(ge=1)] = 6
@@ -36,7 +38,11 @@ class Polish(Section):
     energy_weight: Annotated[float, Field(gt=0)] = 200.0
     forces_weight: Annotated[float, Field(gt=0)] = 10.0
     stress_weight: Annotated[float, Field(ge=0)] = 2000.0
+    huber_eV_per_A: Annotated[float, Field(gt=0)] | None = None
+    force_scale_eV_per_A: Annotated[float, Field(gt=0)] | None = None
+    channels: Annotated[int, Field(ge=1)] | None = None
     more: Sampling | None = None
+    active: Active | None = None
 
 
 class Recipe(Section):
@@ -89,13 +95,14 @@ class Recipe(Section):
                 )
         return polish
 
-    @field_validator("active")
+    @field_validator("active", "polish")
     @classmethod
-    def judges_exist(cls, active: Active, info: ValidationInfo) -> Active:
+    def judges_exist(cls, found: Any, info: ValidationInfo) -> Any:
         """Refuse a committee of one as a judge."""
-        if active.judge == "committee" and info.data.get("committee", 2) < 2:
+        every = [found] if isinstance(found, Active) else [stage.active for stage in found if stage.active]
+        if info.data.get("committee", 2) < 2 and any(active.judge == "committee" for active in every):
             raise ValueError("judge = 'committee' needs committee = 2 or more in the recipe; one model has no spread")
-        return active
+        return found
 
     @field_validator("training")
     @classmethod

@@ -29,7 +29,7 @@ from simkit.workflows.distill.stages import (
     held_out_labels,
     training_cells,
 )
-from simkit.workflows.distill.starting import like, starting_model
+from simkit.workflows.distill.starting import like, starting_model, wider
 from simkit.workflows.distill.train import Trained, differences, request_of, train
 from simkit.workflows.distill.training import Training
 
@@ -85,17 +85,18 @@ def _distilled(work: Work, teacher: Potential | None) -> Made:
     given, run = work.given, work.run
     spec = "" if given.data else work.recipe.teacher if teacher is None else teacher.card.name
     work = replace(work, recipe=own_words(work.recipe, spec, work.tell))
-    if given.data and any(stage.more for stage in work.recipe.polish):
-        work.tell("cells of polish.more are left out: labels are those of the data, and there is no teacher")
-        polish = tuple(stage.model_copy(update={"more": None}) for stage in work.recipe.polish)
+    if given.data and any(stage.more or stage.active for stage in work.recipe.polish):
+        work.tell("polish.more and polish.active are left out: labels are those of the data, and there is no teacher")
+        polish = tuple(stage.model_copy(update={"more": None, "active": None}) for stage in work.recipe.polish)
         work = replace(work, recipe=work.recipe.model_copy(update={"polish": polish}))
     run.write_bytes("recipe.toml", tomli_w.dumps(work.recipe.model_dump(mode="json", exclude_none=True)).encode())
     if given.start is not None and work.recipe.committee > 1:
         work.tell("all members go on from one model: their spread says less than that of models begun apart")
     if given.data is not None:
         labels, held_out, how = own_labels(work)
-        stages = [labels] * len(work.recipe.polish)
-        trained, dropped = members(work, labels, stages, [given.start] * work.recipe.committee), None
+        trained, dropped = members(work, labels, [given.start] * work.recipe.committee), None
+        for number in range(len(work.recipe.polish)):
+            trained = polished(work, labels, number, [item.model_path for item in trained])
         spec, card = f"{given.data.name} (sha256 {file_hash(given.data)})", None
     else:
         teacher = teacher or potential.load(work.recipe.teacher)
@@ -154,11 +155,13 @@ def taught_models(work: Work, teacher: Potential) -> tuple[list[Labelled], list[
         student = together([item.model_path for item in students], recipe)
         store = LabelStore(folder / f"round-{number}", f"round {number}", work.tell)
         labels = deduplicated(labels + active_labels(student, source, number, recipe.active, store))
-    polished, polishing = polish_labels(work, source, labels)
-    trained = members(work, labels, polished, starts)
-    labels = polished[-1] if polished else labels
+    trained = members(work, labels, starts)
+    for number in range(len(recipe.polish)):
+        models = [item.model_path for item in trained]
+        labels = deduplicated(labels + polish_labels(work, source, number, models))
+        trained = polished(work, labels, number, models)
     stages = [(0, recipe.cells.bases)] + [(number, recipe.active.cells) for number in range(1, recipe.rounds + 1)]
-    taken = training_cells(source, stages, recipe.active.hops) | polishing
+    taken = training_cells(source, stages, recipe.active.hops) | polish_cells(recipe, source)
     bases = held_out_cells(source, recipe.held_out, taken)
     store = LabelStore(folder / "held-out", "held out", work.tell)
     held_out = held_out_labels(source, bases, store)
@@ -168,18 +171,37 @@ def taught_models(work: Work, teacher: Potential) -> tuple[list[Labelled], list[
     return labels, apart, trained, moved.dropped
 
 
-def polish_labels(work: Work, source: Source, labels: list[Labelled]) -> tuple[list[list[Labelled]], set[str]]:
-    """What each stage of polish learns: the labels, and those of its `more` and of the stages before it; and the
-    fingerprints of the cells that were drawn for them."""
-    found, cells = [], set()
-    for number, stage in enumerate(work.recipe.polish):
+def polish_labels(work: Work, source: Source, number: int, models: Sequence[Path]) -> list[Labelled]:
+    """What the teacher says for one stage of polish: of cells drawn for it, and of where the models before it go."""
+    stage, folder = work.recipe.polish[number], work.run.path / "labels"
+    place, name = place_of(work.recipe, number), f"labels of polish {number}"
+    found: list[Labelled] = []
+    if stage.more is not None:
+        store = LabelStore(folder / f"polish-{number}", name, work.tell)
+        found += drawn_labels(replace(source, sampling=stage.more), place, stage.more.bases, store)
+    if stage.active is not None:
+        judging = models if stage.active.judge == "committee" else models[:1]
+        student = together(judging, work.recipe)
+        store = LabelStore(folder / f"polish-{number}-active", name, work.tell)
+        found += active_labels(student, source, place, stage.active, store)
+    return found
+
+
+def polish_cells(recipe: Recipe, source: Source) -> set[str]:
+    """Fingerprints of the cells that are drawn for all stages of polish."""
+    found: set[str] = set()
+    for number, stage in enumerate(recipe.polish):
+        place = place_of(recipe, number)
         if stage.more is not None:
-            place, apart = work.recipe.rounds + 1 + number, replace(source, sampling=stage.more)
-            store = LabelStore(work.run.path / "labels" / f"polish-{number}", f"labels of polish {number}", work.tell)
-            labels = deduplicated(labels + drawn_labels(apart, place, stage.more.bases, store))
-            cells |= training_cells(apart, [(place, stage.more.bases)], 0)
-        found.append(labels)
-    return found, cells
+            found |= training_cells(replace(source, sampling=stage.more), [(place, stage.more.bases)], 0)
+        if stage.active is not None:
+            found |= training_cells(source, [(place, stage.active.cells)], stage.active.hops)
+    return found
+
+
+def place_of(recipe: Recipe, number: int) -> int:
+    """Place of a stage of polish in the streams of random numbers: after the first labels and the rounds."""
+    return recipe.rounds + 1 + number
 
 
 def judges(recipe: Recipe) -> int:
@@ -194,35 +216,31 @@ def learn(work: Work, labels: Sequence[Labelled], number: int, member: int, star
     return _train(work, labels, settings, f"round-{number - 1}-{member}", member, start)
 
 
-def members(
-    work: Work, labels: Sequence[Labelled], polished: Sequence[Sequence[Labelled]], starts: Sequence[Path | None]
-) -> list[Trained]:
-    """The final training of every member, each from its own start; those without one begin anew.
-
-    polished: what each stage of polish learns.
-    """
-    return [_member(work, labels, polished, k, beginning) for k, beginning in enumerate(starts)]
+def members(work: Work, labels: Sequence[Labelled], starts: Sequence[Path | None]) -> list[Trained]:
+    """The final training of every member, each from its own start; those without one begin anew."""
+    settings = work.recipe.training
+    return [_train(work, labels, begun(settings, s), f"final-{k}", k, s) for k, s in enumerate(starts)]
 
 
-def _member(
-    work: Work, labels: Sequence[Labelled], polished: Sequence[Sequence[Labelled]], member: int, start: Path | None
-) -> Trained:
-    recipe = work.recipe
-    trained = _train(work, labels, begun(recipe.training, start), f"final-{member}", member, start)
-    for number, (stage, taught) in enumerate(zip(recipe.polish, polished, strict=True)):
-        settings = recipe.training.model_copy(update=stage.model_dump(exclude_none=True, exclude={"more"}))
+def polished(work: Work, labels: Sequence[Labelled], number: int, models: Sequence[Path]) -> list[Trained]:
+    """One stage of polish of every member, each from its own model."""
+    stage = work.recipe.polish[number]
+    given = stage.model_dump(exclude_none=True, exclude={"more", "active", "channels"})
+    settings = work.recipe.training.model_copy(update=given)
+    found = []
+    for member, model in enumerate(models):
         name = f"polish-{member}" if number == 0 else f"polish-{number}-{member}"
-        trained = _train(work, taught, settings, name, member, trained.model_path)
-    return trained
+        found.append(_train(work, labels, wider(settings, model, stage.channels), name, member, model))
+    return found
 
 
 def begun(settings: Training, start: Path | None) -> Training:
-    """The settings, with the lower rate of a restart where there is a model to go on from."""
+    """The settings, with the shape and the lower rate of a restart where there is a model to go on from."""
     if start is None:
         return settings
     rate = min(settings.learning_rate, settings.restart_learning_rate)
     final = min(settings.final_learning_rate, rate)
-    return settings.model_copy(update={"learning_rate": rate, "final_learning_rate": final})
+    return like(settings.model_copy(update={"learning_rate": rate, "final_learning_rate": final}), start)
 
 
 def _train(
@@ -233,8 +251,6 @@ def _train(
         work.tell(f"{name}: epoch {epoch + 1} of {settings.epochs}: {numbers}")
 
     seed, folder = work.recipe.seed + member, work.run.path / "models" / name
-    if start is not None:
-        settings = like(settings, start)
     if work.given.data is None:
         settings = settings.model_copy(update={"elements": work.recipe.cells.elements})
     model = None if start is None else starting_model(start)

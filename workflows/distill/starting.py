@@ -48,6 +48,12 @@ def like(settings: Training, start: Path) -> Training:
     return Training(**{**settings.model_dump(), **_shape(starting_model(start))})
 
 
+def wider(settings: Training, start: Path, channels: int | None) -> Training:
+    """The settings with the shape of `start`, but `channels` where they are given."""
+    same = like(settings, start)
+    return same if channels is None else same.model_copy(update={"channels": channels})
+
+
 def check_start(labels: Sequence[Labelled], settings: Training, model: Path) -> None:
     """Raise InputError when labels hold elements that the model does not know, or settings describe another shape."""
     known = backend("simkit").read_record(model)["arguments"]["atomic_numbers"]
@@ -59,6 +65,8 @@ def check_start(labels: Sequence[Labelled], settings: Training, model: Path) -> 
             f"{', '.join(SYMBOLS[z] for z in known)}); train from scratch, or leave those labels out."
         )
     apart = {name: value for name, value in _shape(model).items() if getattr(settings, name) != value}
+    if apart.get("channels", settings.channels) < settings.channels:
+        del apart["channels"]  # widened
     if apart:
         words = ", ".join(f"{name} = {value}" for name, value in apart.items())
         raise InputError(f"{model.name} has another shape than the settings: it has {words}; set these in [training].")

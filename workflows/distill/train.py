@@ -157,9 +157,11 @@ def differences(folder: Path, request: Mapping[str, Any]) -> list[str]:
         return []
     before = json.loads(path.read_text())
     apart = [name for name in ("seed", "labels", "start") if before[name] != request[name]]
+    plain = Training().model_dump(mode="json")
     for name, value in request["settings"].items():
-        if before["settings"].get(name) != value:
-            apart.append(f"{name} ({before['settings'].get(name)} there, {value} here)")
+        there = before["settings"].get(name, plain[name])
+        if there != value:
+            apart.append(f"{name} ({there} there, {value} here)")
     return apart
 
 
@@ -183,8 +185,9 @@ def _run(
     baseline = fit(labels, settings.cutoff_A, settings.elements) if model is None else stored_baseline(model)
     order = np.random.default_rng(place.seed).permutation(len(labels))
     held = held_out(len(labels), settings)
-    write_extxyz(place.folder / trainer.VALID, [labels[i] for i in sorted(order[:held])])
-    write_extxyz(place.folder / trainer.TRAIN, [labels[i] for i in sorted(order[held:])])
+    scale = settings.force_scale_eV_per_A
+    write_extxyz(place.folder / trainer.VALID, [labels[i] for i in sorted(order[:held])], scale)
+    write_extxyz(place.folder / trainer.TRAIN, [labels[i] for i in sorted(order[held:])], scale)
     diary = Diary(place.folder / "progress.json", observer)
     diary.read(place.checkpoint())
     try:

@@ -31,6 +31,9 @@ class Training(Section):
     elements     that the model knows besides those of its labels
     energy_weight, forces_weight, stress_weight  of the loss (mace-torch's "universal" one, with energies per atom)
     ema_decay    of the running average of the weights, which is what is validated and kept
+    huber_eV_per_A  errors of forces count by their square below it and by their size above it
+    force_scale_eV_per_A  forces of a label count less where their root mean square f is not small beside it, by
+                 s / sqrt(s^2 + f^2); all count the same where there is none
     clip         largest norm of the gradient
     validation_fraction  of the labels, drawn with the seed, that choose the best epoch and teach nothing
     threads      of each process; 0 shares the cores
@@ -55,6 +58,8 @@ class Training(Section):
     energy_weight: Positive = 1.0
     forces_weight: Positive = 10.0
     stress_weight: Annotated[float, Field(ge=0)] = 100.0
+    huber_eV_per_A: Positive = 0.01
+    force_scale_eV_per_A: Positive | None = None
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.995
     clip: Positive = 10.0
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.05

@@ -1,6 +1,7 @@
 """Training through simkit's convolution: the same numbers as mace's own modules, the same names, the same files."""
 
 import io
+import logging
 from copy import deepcopy
 
 import numpy as np
@@ -11,7 +12,7 @@ from scalar_mace import PLAIN, RESIDUAL, Shape, scalar_mace
 from simkit.errors import InputError, SimkitError
 from simkit.kernels.contraction import Terms
 from simkit.kernels.convolution import incoming
-from simkit.potential import mace_fused_training
+from simkit.potential import mace_fused_training, mace_trainer
 from simkit.potential.mace_backend import o3, quarantine
 from simkit.potential.mace_fused_functions import Contract, Convolve, Interpolate
 from simkit.potential.mace_fused_training import StandIn, check_gradients, fuse, unfuse
@@ -60,7 +61,7 @@ def test_energy_forces_and_the_gradient_of_a_loss_are_mace_s(block, max_ell, cor
     """1e-10 of the largest: sums of some hundred products in float64, taken in another order."""
     shape = Shape(max_ell=max_ell, correlation=correlation, interaction_cls_first=block)
     expected = learnt(scalar_mace(shape))
-    found = learnt(fuse(scalar_mace(shape), table=False))
+    found = learnt(fuse(scalar_mace(shape), steps=0))
     assert found.keys() == expected.keys()
     assert len(expected) > 20
     assert expected["forces"].abs().max() > 0.1
@@ -68,13 +69,12 @@ def test_energy_forces_and_the_gradient_of_a_loss_are_mace_s(block, max_ell, cor
         assert (found[name] - value).abs().max() < 1e-10 * value.abs().max().clamp(min=1e-6), name
 
 
-def test_the_error_of_a_table_falls_with_the_fifth_power_of_its_step(monkeypatch):
+def test_the_error_of_a_table_falls_with_the_fifth_power_of_its_step():
     """Forces are slopes of what goes through six points: halving the step divides their error by 32, or nearly."""
     expected = learnt(scalar_mace(Shape()))
     errors = []
     for steps in (128, mace_fused_training.STEPS):
-        monkeypatch.setattr(mace_fused_training, "STEPS", steps)
-        found = learnt(fuse(scalar_mace(Shape())))
+        found = learnt(fuse(scalar_mace(Shape()), steps))
         assert found.keys() == expected.keys()
         difference = max(
             float((found[name] - x).abs().max() / x.abs().max()) for name, x in expected.items() if x.any()
@@ -113,20 +113,32 @@ def test_derivatives_of_first_and_second_order_are_those_of_differences():
     assert torch.autograd.gradgradcheck(Interpolate.apply, inputs)
 
 
-def test_a_training_starts_only_with_the_gradients_of_mace():
-    def loss(model):
-        return model(neighbourhood(), training=True)["forces"].square().mean()
+def mean_square(model):
+    return model(neighbourhood(), training=True)["forces"].square().mean()
 
-    fused = fuse(scalar_mace(Shape()))
-    assert 1e-12 < check_gradients(fused, loss) < 1e-5  # the table's error
-    fused = fuse(unfuse(fused), table=False)
-    assert 0 < check_gradients(fused, loss) < 1e-12  # float64
-    assert isinstance(fused.interactions[1].conv_tp, StandIn)
-    right = fused.interactions[1].conv_tp.compute
-    fused.interactions[1].conv_tp.compute = lambda *given: 1.001 * right(*given)
+
+def test_a_training_starts_only_with_the_gradients_of_mace():
+    model, loss = scalar_mace(Shape()), mean_square
+    assert 1e-12 < check_gradients(model, loss) < 1e-5  # the table's error
+    assert 0 < check_gradients(model, loss, 0) < 1e-12  # float64
+    assert isinstance(model.interactions[1].conv_tp, o3.TensorProduct)
     with pytest.raises(SimkitError, match=r"change gradients of the loss: .*weight by 0\.00"):
-        check_gradients(fused, loss)
-    assert isinstance(fused.interactions[1].conv_tp, o3.TensorProduct)
+        check_gradients(model, loss, 64)
+    assert isinstance(model.interactions[1].conv_tp, o3.TensorProduct)
+
+
+def test_a_table_that_is_too_coarse_is_refined(monkeypatch, caplog):
+    model, loss = scalar_mace(Shape()), mean_square
+    monkeypatch.setattr(mace_fused_training, "GRADIENT_ERROR", 1.0)
+    errors = {steps: check_gradients(model, loss, steps) for steps in (64, 128, 256)}
+    monkeypatch.setattr(mace_trainer, "STEPS", 64)
+    monkeypatch.setattr(mace_fused_training, "GRADIENT_ERROR", (errors[64] * errors[128]) ** 0.5)
+    with caplog.at_level(logging.INFO):
+        assert mace_trainer.table_steps(model, loss) == (128, errors[128])
+    assert "64 steps of the radial table are too few" in caplog.text
+    monkeypatch.setattr(mace_fused_training, "GRADIENT_ERROR", errors[256] / 2)
+    with pytest.raises(SimkitError, match="Train with fused = false"):
+        mace_trainer.table_steps(model, loss)
 
 
 def test_states_and_files_are_mace_s_own():
