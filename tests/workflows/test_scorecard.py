@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ionic import ionic, rattled_labels
 
-from simkit import build, io
+from simkit import build, io, potential, solve
 from simkit.errors import CorruptFileError
 from simkit.potential import Counted, double_well, fcc_spring_stiffness, springs
 from simkit.solve import Hop
@@ -27,6 +27,7 @@ from simkit.workflows.scorecard import (
     lattice,
     markdown,
     run,
+    smoothness,
     spacing,
     speed,
     stability,
@@ -282,6 +283,50 @@ def test_cases_that_a_potential_cannot_answer_are_missed():
     assert sum("does not know" in problem for problem in row.problems) == 2
 
 
+class Bumpy(potential.Potential):
+    """Ions, and a wave over the height of the cell: minima that a relaxation from the ideal cell stops in."""
+
+    def __init__(self, inner, height_eV, wavelength_A):
+        self._inner, self.card = inner, inner.card
+        self._height, self._wavenumber = height_eV, 2 * np.pi / wavelength_A
+
+    def _compute(self, batch, virials):
+        answer = self._inner.evaluate_batch(batch, virials)
+        energy, stress = answer.energy.copy(), answer.stress.copy()
+        for k, cell in enumerate(batch.cells):
+            unit = cell[2] / np.linalg.norm(cell[2])
+            phase = self._wavenumber * np.linalg.norm(cell[2])
+            energy[k] += self._height * np.sin(phase)
+            slope = self._height * self._wavenumber * np.cos(phase)
+            stress[k] += slope * np.linalg.norm(cell[2]) * np.outer(unit, unit) / abs(np.linalg.det(cell))
+        return replace(answer, energy=energy, stress=stress)
+
+
+def test_the_lower_of_two_minima_counts():
+    """From the ideal cell the bumpy one stops in a bump; from the other's minimum it finds a lower one."""
+    rough = Bumpy(ionic("rough"), 0.03, 0.3)
+    card = run(Config(quick=True, rows=["lattice"]), Compared(rough, ionic()))
+    alone = run(Config(quick=True, rows=["lattice"]), Compared(rough))
+    named = "O3 NaCoO2"
+    structure = lattice.cells(QUICK)[named].built()
+    settings = solve.RelaxSettings(max_steps=300, stress_max_GPa=cells.STRESS_MAX_GPA)
+    smooth = solve.relax([structure], ionic(), "free", cells.FMAX_EV_PER_A, settings)[0].structure
+    ends = [solve.relax([start], rough, "free", cells.FMAX_EV_PER_A, settings)[0] for start in (structure, smooth)]
+    energies = [end.evaluation.energy for end in ends]
+    heights = [lattice.geometry(end.structure)["layer_A"] for end in ends]
+    assert energies[1] < energies[0] - 0.01, "the case is one in which it matters"
+    assert by_quantity(alone.row("lattice"))[named, "layer_A"].own == pytest.approx(heights[0], abs=1e-4)
+    assert by_quantity(card.row("lattice"))[named, "layer_A"].own == pytest.approx(heights[1], abs=1e-4)
+
+
+def test_what_only_one_of_two_reaches_is_its_own():
+    low, high = cells.Minimum(None, -2.0), cells.Minimum(None, -1.0)
+    first = cells.Minima({"a": high, "b": low, "c": high}, {"d": "ran out of steps"})
+    found = cells.lower(first, cells.Minima({"a": low, "b": high, "d": low}, {"c": "exploded"}))
+    assert found.found == {"a": low, "b": low, "c": high}
+    assert found.problems == {"d": "ran out of steps"}
+
+
 def test_verdicts_have_a_side():
     assert Verdict("error", 5.0, 5.0, "meV").met
     assert not Verdict("error", 5.1, 5.0, "meV").met
@@ -321,3 +366,37 @@ def test_the_table_shows_numbers_differences_measurements_and_verdicts(beside_sc
     assert "1 of 2 met." in lines
     widths = {len(line) for line in lines if line.startswith("|") and ("O3" in line or "odd" in line)}
     assert len(widths) == 1, "columns are aligned"
+
+
+class Wavy(potential.Potential):
+    """Another potential, and on every force a wave of the coordinate that is shorter than a vibration."""
+
+    def __init__(self, inner, height_eV_per_A, wavelength_A):
+        self._inner, self.card = inner, inner.card
+        self._height, self._wavenumber = height_eV_per_A, 2 * np.pi / wavelength_A
+
+    def _compute(self, batch, virials):
+        answer = self._inner.evaluate_batch(batch, virials)
+        forces = answer.forces + self._height * np.sin(self._wavenumber * batch.positions)
+        return replace(answer, forces=forces)
+
+
+def test_forces_off_a_polynomial_are_the_waves_on_them():
+    plain, wavy = (smoothness.measure(model, QUICK).numbers for model in (ionic(), Wavy(ionic(), 0.05, 0.03)))
+    assert plain.keys() == wavy.keys() == smoothness.QUICK.keys()
+    for case, numbers in wavy.items():
+        assert plain[case]["off a polynomial rms_meV_per_A"] < 0.2
+        # coordinates that hardly move see less than a wave, which the polynomial takes
+        assert 0.7 < numbers["off a polynomial rms_meV_per_A"] / (50 / np.sqrt(2)) < 1.05
+        assert 50 < numbers["off a polynomial largest_meV_per_A"] < 100
+        forces = plain[case]["forces rms_meV_per_A"]
+        assert forces > 300
+        assert numbers["forces rms_meV_per_A"] == pytest.approx(np.hypot(forces, 50 / np.sqrt(2)), rel=0.03)
+
+
+def test_a_polynomial_of_its_degree_leaves_nothing():
+    way = np.linspace(-3, 5, smoothness.POINTS)
+    forces = np.stack([way**smoothness.DEGREE, 2 - way], axis=1)
+    np.testing.assert_allclose(smoothness.remainder(forces), 0, atol=1e-9 * np.abs(forces).max())
+    wave = np.sin(40 * way)[:, None]
+    assert np.std(smoothness.remainder(wave)) > 0.8 * np.std(wave)

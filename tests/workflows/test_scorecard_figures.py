@@ -26,6 +26,7 @@ OWN = {
     "gliding": {"O3 CoO2": {"to O1 highest_meV_per_fu": 90.0, "to O1 end_meV_per_fu": -5.0}},
     "elastic": {"O3 NaCoO2": {"C11_GPa": 240.0, "C33_GPa": 120.0}},
     "spacing": {"P2 host": {"x=1.00_A": 5.3, "x=0.50_A": 5.5, "x=0.00_A": 4.7}},
+    "smoothness": {"O3 NaCoO2": {"off a polynomial rms_meV_per_A": 3.0, "forces rms_meV_per_A": 1500.0}},
     "dynamics": {
         "300 K": {
             "mean temperature_K": 301.0, "lowest temperature_K": 250.0, "highest temperature_K": 350.0,

@@ -66,11 +66,47 @@ def relaxed(
     return good, {name: outcome.status for name, outcome in by_name.items() if not outcome.converged}
 
 
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """A relaxed cell and its energy, eV."""
+
+    structure: Structure
+    energy_eV: float
+
+
+@dataclass(frozen=True, eq=False)
+class Minima:
+    """Relaxed cells by name, and a sentence for every one that was not reached."""
+
+    found: Mapping[str, Minimum]
+    problems: Mapping[str, str]
+
+    @property
+    def structures(self) -> dict[str, Structure]:
+        """Where another potential may begin."""
+        return {name: minimum.structure for name, minimum in self.found.items()}
+
+
+def minima(structures: Mapping[str, Structure], potential: Potential, config: Config) -> Minima:
+    """Freely relaxed cells."""
+    outcomes, failed = relaxed(structures, potential, config)
+    return Minima({name: Minimum(o.structure, float(o.evaluation.energy)) for name, o in outcomes.items()}, failed)
+
+
+def lower(first: Minima, second: Minima) -> Minima:
+    """The lower minimum of each name in `first`, with the problems of `first`."""
+    found = {}
+    for name, minimum in first.found.items():
+        other = second.found.get(name, minimum)
+        found[name] = other if other.energy_eV < minimum.energy_eV else minimum
+    return Minima(found, first.problems)
+
+
 def formula_units(structure: Structure) -> int:
     """Metals in slabs: one per formula unit NaxMO2."""
     return int(np.sum(structure.tags["site"] == "TM"))
 
 
-def energies_per_fu(outcomes: Mapping[str, solve.Outcome]) -> dict[str, float]:
+def energies_per_fu(found: Mapping[str, Minimum]) -> dict[str, float]:
     """Energy per formula unit by name, eV."""
-    return {name: o.evaluation.energy / formula_units(o.structure) for name, o in outcomes.items()}
+    return {name: minimum.energy_eV / formula_units(minimum.structure) for name, minimum in found.items()}

@@ -8,9 +8,12 @@ from pydantic import Field
 
 from simkit.config import Section
 
-RowName = Literal["errors", "lattice", "stacking", "barriers", "gliding", "elastic", "spacing", "dynamics", "speed"]
+RowName = Literal[
+    "errors", "lattice", "stacking", "barriers", "gliding", "elastic", "spacing", "smoothness", "dynamics", "speed"
+]
 ROWS: tuple[RowName, ...] = (
-    "errors", "lattice", "stacking", "barriers", "gliding", "elastic", "spacing", "dynamics", "speed",
+    "errors", "lattice", "stacking", "barriers", "gliding", "elastic", "spacing", "smoothness",
+    "dynamics", "speed",
 )  # fmt: skip
 QUICK_MD_PS = 0.4
 """Long enough for an unstable model to break at 900 K (tens of vibrations), short enough for any teacher."""

@@ -49,8 +49,8 @@ def draw(card: Scorecard, parity: Mapping[str, Parity]) -> dict[str, object]:
         figures["parity"] = predictions(parity)
     makers: dict[str, Callable[[Row, plot.Names], object]] = {
         "errors": error_dots, "lattice": lattice_dots, "stacking": grouped_dots, "barriers": table_dots,
-        "gliding": grouped_dots, "elastic": grouped_dots, "spacing": spacings, "dynamics": dynamics_dots,
-        "speed": speed,
+        "gliding": grouped_dots, "elastic": grouped_dots, "spacing": spacings, "smoothness": table_dots,
+        "dynamics": dynamics_dots, "speed": speed,
     }  # fmt: skip
     for row in card.rows:
         if row.name in makers and any(line.own is not None for line in row.lines):

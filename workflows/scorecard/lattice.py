@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 from simkit import build
 from simkit.errors import InputError
-from simkit.potential.base import Potential
 from simkit.structure import Structure
 from simkit.workflows.scorecard.answers import Answers, Numbers, Verdict, largest, percent
-from simkit.workflows.scorecard.cells import NIMN, Cell, built, formula_units, relaxed
+from simkit.workflows.scorecard.cells import NIMN, Cell, Minima, formula_units
 from simkit.workflows.scorecard.config import Config
 
 GOAL_PERCENT = 0.5
@@ -40,15 +39,17 @@ KNOWN: Numbers = {
 Bull. 29, 659 (1994); Lu and Dahn, J. Electrochem. Soc. 148, A1225 (2001); Amatucci et al., ibid. 143, 1114 (1996)."""
 
 
-def measure(potential: Potential, config: Config) -> Answers:
+def cells(config: Config) -> Mapping[str, Cell]:
+    """The phases that are relaxed."""
+    return QUICK if config.quick else FULL
+
+
+def read(minima: Minima) -> Answers:
     """a of the hexagonal cell of the same area, height per layer and volume of relaxed free cells."""
-    structures, problems = built(QUICK if config.quick else FULL, config, potential)
-    outcomes, failed = relaxed(structures, potential, config)
-    problems.update(failed)
-    numbers = {}
-    for name, outcome in outcomes.items():
+    numbers, problems = {}, dict(minima.problems)
+    for name, structure in minima.structures.items():
         try:
-            numbers[name] = geometry(outcome.structure)
+            numbers[name] = geometry(structure)
         except InputError as error:
             problems[name] = f"no longer layered after its relaxation: {error}"
     return Answers(numbers, problems)

@@ -28,6 +28,8 @@ CAPTIONS = {
     "gliding": "One gallery glides to its next letter: the highest energy on the way, and that of what it becomes.",
     "elastic": "From stresses of strained cells with relaxed ions.",
     "spacing": "Height per layer of freely relaxed hosts, down to the empty one.",
+    "smoothness": "Forces along straight lines through shaken cells, 0.1 Å to either side, without their polynomial "
+    "of degree 7: waves and steps that are shorter than a vibration.",
     "dynamics": "Mean temperature and its lowest and highest value beside that of the bath, shortest metal-oxygen "
     "distance, and drift of the potential energy.",
     "speed": "Time of one evaluation on this machine.",

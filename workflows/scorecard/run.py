@@ -6,21 +6,36 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import TypeVar
 
 from simkit.errors import InputError, Stopped
 from simkit.io.record import machine_name, versions
 from simkit.potential.base import Potential
 from simkit.potential.card import Card
+from simkit.structure import Structure
 from simkit.workflows.common import QUIET, Hooks
 from simkit.workflows.distill.dataset import Labelled, checksum
-from simkit.workflows.scorecard import barriers, elastic, errors, glides, lattice, spacing, speed, stability, stacking
+from simkit.workflows.scorecard import (
+    barriers,
+    elastic,
+    errors,
+    glides,
+    lattice,
+    smoothness,
+    spacing,
+    speed,
+    stability,
+    stacking,
+)  # fmt: skip
 from simkit.workflows.scorecard.answers import Answers, Judge, Numbers, Row, Verdict, row_of
 from simkit.workflows.scorecard.card import Scorecard, Subject
+from simkit.workflows.scorecard.cells import Cell, Minima, Minimum, built, lower, minima
 from simkit.workflows.scorecard.config import Config
 
-EDITIONS: Mapping[str, int] = {"barriers": 2}
+EDITIONS: Mapping[str, int] = {"barriers": 2, "lattice": 2, "stacking": 2}
 """Raised with every change of what a row computes, so that numbers saved before are computed again; 1 for others."""
-TYPES = (Answers,)
+TYPES = (Answers, Minima, Minimum)
+Said = TypeVar("Said", Answers, Minima)
 
 
 @dataclass(frozen=True)
@@ -35,15 +50,34 @@ class Part:
     judge_alone: Callable[[Numbers], tuple[Verdict, ...]] | None = None
 
 
+@dataclass(frozen=True)
+class Settled:
+    """A row that is read from relaxed cells, from the lower of two minima of each.
+
+    Both potentials relax the ideal cells; beside another, each then also begins at the minimum of the other. On a
+    rough surface a relaxation ends in one of many shallow minima, and which one is chance.
+    """
+
+    title: str
+    cells: Callable[[Config], Mapping[str, Cell]]
+    read: Callable[[Minima], Answers]
+    judge: Judge
+    relative: bool = False
+    known: Numbers | None = None
+
+
+SETTLED: dict[str, Settled] = {
+    "lattice": Settled("Lattice of relaxed phases", lattice.cells, lattice.read, lattice.judge, True, lattice.KNOWN),
+    "stacking": Settled("Energy of stackings above O3", stacking.cells, stacking.read, stacking.judge),
+}
 PARTS: dict[str, Part] = {
-    "lattice": Part("Lattice of relaxed phases", lattice.measure, lattice.judge, True, lattice.KNOWN),
-    "stacking": Part("Energy of stackings above O3", stacking.measure, stacking.judge),
     "barriers": Part("Sodium barriers", barriers.measure, barriers.judge),
     "gliding": Part("Gliding of one gallery", glides.measure),
     "elastic": Part("Elastic constants, relaxed ions", elastic.measure, None, True),
     "spacing": Part(
         "Layer spacing against sodium content", spacing.measure, spacing.judge, True, None, spacing.judge_alone
     ),
+    "smoothness": Part("Smoothness of forces along lines of 0.2 A", smoothness.measure),
 }
 
 
@@ -91,8 +125,11 @@ def consistency(error_eV_per_A: float, allowed_eV_per_A: float) -> Row:
     return Row("forces", "Forces against energies", (), (verdict,))
 
 
-def identity(row: str, config: Config, card: Card, labels: Sequence[Labelled] | None = None) -> str:
-    """Hash of everything the numbers of one potential in one row depend on (but the machine)."""
+def identity(row: str, config: Config, card: Card, labels: Sequence[Labelled] | None = None, starts: str = "") -> str:
+    """Hash of everything the numbers of one potential in one row depend on (but the machine).
+
+    starts: a hash of where relaxations begin, where that is not the ideal cell.
+    """
     left_out = {"rows", "both"} | (set() if row == "dynamics" else {"md_ps"})
     facts = {
         "edition": EDITIONS.get(row, 1),
@@ -101,7 +138,7 @@ def identity(row: str, config: Config, card: Card, labels: Sequence[Labelled] | 
         "settings": config.model_dump(exclude=left_out),
         "card": {key: value for key, value in asdict(card).items() if key != "device"},
         "labels": "" if labels is None else checksum(labels),
-    }
+    } | ({"starts": starts} if starts else {})
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -112,6 +149,8 @@ def _row(name: str, config: Config, compared: Compared, hooks: Hooks) -> list[Ro
         return [_dynamics(config, compared, hooks)]
     if name == "speed":
         return [_speed(config, compared)]
+    if name in SETTLED:
+        return [_settled(name, config, compared, hooks)]
     part = PARTS[name]
 
     def asked(potential: Potential) -> Answers:
@@ -121,6 +160,42 @@ def _row(name: str, config: Config, compared: Compared, hooks: Hooks) -> list[Ro
     own = asked(compared.potential)
     row = row_of(Row(name, part.title, (), relative=part.relative), own, other, part.judge, part.known)
     return [row if part.judge_alone is None else replace(row, verdicts=row.verdicts + part.judge_alone(own.numbers))]
+
+
+def _settled(name: str, config: Config, compared: Compared, hooks: Hooks) -> Row:
+    part = SETTLED[name]
+
+    def ideal(potential: Potential) -> Minima:
+        structures, unknown = built(part.cells(config), config, potential)
+        reached = minima(structures, potential, config)
+        return Minima(reached.found, {**unknown, **reached.problems})
+
+    def begun(potential: Potential, own: Minima, other: Minima) -> Minima:
+        """The lower of a potential's own minima and those that it finds from another's."""
+        starts = {key: structure for key, structure in other.structures.items() if key in own.found}
+        key = identity(name, config, potential.card, starts=_digest(starts))
+        return lower(own, _kept_as(name, key, potential, hooks, lambda: minima(starts, potential, config), Minima))
+
+    def asked(potential: Potential) -> Minima:
+        key = identity(name, config, potential.card)
+        return _kept_as(name, key, potential, hooks, lambda: ideal(potential), Minima)
+
+    own, other = asked(compared.potential), None
+    if compared.teacher is not None:
+        other = asked(compared.teacher)
+        own, other = begun(compared.potential, own, other), begun(compared.teacher, other, own)
+    answers = [None if found is None else part.read(found) for found in (own, other)]
+    return row_of(Row(name, part.title, (), relative=part.relative), *answers, part.judge, part.known)
+
+
+def _digest(structures: Mapping[str, Structure]) -> str:
+    """SHA-256 of names, species, positions and cells."""
+    found = hashlib.sha256()
+    for name, structure in structures.items():
+        found.update(name.encode())
+        for array in (structure.numbers, structure.positions, structure.cell):
+            found.update(array.tobytes())
+    return found.hexdigest()
 
 
 def _errors(config: Config, compared: Compared, hooks: Hooks) -> Row:
@@ -170,11 +245,13 @@ def _kept(name: str, config: Config, potential: Potential, hooks: Hooks, compute
     return _kept_as(name, identity(name, config, potential.card), potential, hooks, compute)
 
 
-def _kept_as(name: str, key: str, potential: Potential, hooks: Hooks, compute: Callable[[], Answers]) -> Answers:
-    """Answers read back or computed; a row that cannot be asked of a potential is a problem, and is not saved."""
+def _kept_as(
+    name: str, key: str, potential: Potential, hooks: Hooks, compute: Callable[[], Said], kind: type[Said] = Answers
+) -> Said:
+    """What was read back or computed; a row that cannot be asked of a potential is a problem, and is not saved."""
     try:
         if not potential.card.sha256:
             return compute()
         return hooks.keep(f"{name}-{key[:24]}", compute, TYPES)
     except (InputError, Stopped) as error:
-        return Answers({}, {name: str(error)})
+        return kind({}, {name: str(error)})

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from simkit import build
-from simkit.potential.base import Potential
 from simkit.workflows.scorecard.answers import Answers, Numbers, Verdict, apart, largest
-from simkit.workflows.scorecard.cells import NIMN, Cell, built, energies_per_fu, relaxed
+from simkit.workflows.scorecard.cells import NIMN, Cell, Minima, energies_per_fu
 from simkit.workflows.scorecard.config import Config
 
 GOAL_MEV = 10.0
@@ -28,27 +27,24 @@ FULL = {
 UNIT = "meV_per_fu"
 
 
-def measure(potential: Potential, config: Config) -> Answers:
-    """Energy of each relaxed stacking above O3, by composition; a composition counts only with all its stackings.
-
-    A root3 x root3 cell of each: the same metals and ions in each slab and gallery, freely relaxed with its cell.
-    """
-    table = QUICK if config.quick else FULL
-    cells = {
+def cells(config: Config) -> Mapping[str, Cell]:
+    """A root3 x root3 cell of each stacking: the same metals and ions in each slab and gallery."""
+    return {
         f"{name} {phase}": Cell(phase, GAPS[phase], metals, content, build.ROOT3)
-        for name, (metals, content, phases) in table.items()
+        for name, (metals, content, phases) in (QUICK if config.quick else FULL).items()
         for phase in phases
     }
-    structures, problems = built(cells, config, potential)
-    outcomes, failed = relaxed(structures, potential, config)
-    energies = energies_per_fu(outcomes)
-    problems.update(failed)
-    numbers = {}
-    for name, (_, _, phases) in table.items():
-        if all(f"{name} {phase}" in energies for phase in phases):
+
+
+def read(minima: Minima) -> Answers:
+    """Energy of each relaxed stacking above O3, by composition; a composition counts only with all its stackings."""
+    energies, numbers = energies_per_fu(minima.found), {}
+    for name, (_, _, phases) in FULL.items():
+        had = [phase for phase in phases if f"{name} {phase}" in {*energies, *minima.problems}]
+        if had and all(f"{name} {phase}" in energies for phase in had):
             base = energies[f"{name} {REFERENCE}"]
-            numbers[name] = {f"{p}_{UNIT}": 1e3 * (energies[f"{name} {p}"] - base) for p in phases}
-    return Answers(numbers, problems)
+            numbers[name] = {f"{p}_{UNIT}": 1e3 * (energies[f"{name} {p}"] - base) for p in had}
+    return Answers(numbers, minima.problems)
 
 
 def swaps(own: Mapping[str, float], other: Mapping[str, float]) -> list[tuple[str, str]]:
