@@ -13,14 +13,14 @@ from simkit.errors import CorruptFileError, InputError
 from simkit.potential.card import Card
 from simkit.potential.mace import check_module, unpickle
 from simkit.potential.mace_format import build, read_record, save_safe, stem
-from simkit.potential.mace_widen import widened
+from simkit.potential.mace_widen import Width, widened
 
 
-def trainable(path: str | Path, channels: int = 0, seed: int = 0) -> torch.nn.Module:
+def trainable(path: str | Path, width: Width | None = None, seed: int = 0) -> torch.nn.Module:
     """A model of the safe format in float32, its weights free to change; E0s, scale and shift are constants of it.
 
-    Where it has fewer than `channels` (0: as many as it has), `widened` makes it wider with the seed. Raises
-    InputError when it has several heads or cannot have so many channels, CorruptFileError when it is damaged.
+    Where it is narrower than `width` (None: as wide as it is), `widened` makes it wider with the seed. Raises
+    InputError when it has several heads or cannot be so wide, CorruptFileError when it is damaged.
     """
     base = stem(path)
     record = read_record(base.with_name(base.name + ".json"))
@@ -33,8 +33,9 @@ def trainable(path: str | Path, channels: int = 0, seed: int = 0) -> torch.nn.Mo
     if len(heads) != 1:
         raise InputError(f"{path} has the heads {', '.join(heads)}; only a model of one head can be trained on.")
     module = module.to(torch.float32)
-    if channels and record["arguments"]["hidden_irreps"] != f"{channels}x0e":
-        module = widened(module, record["model"], record["arguments"], channels, seed)
+    given = record["arguments"]
+    if width is not None and (given["hidden_irreps"], given["num_bessel"]) != (f"{width.channels}x0e", width.bessel):
+        module = widened(module, record["model"], given, width, seed)
     return module.requires_grad_(True).train()
 
 

@@ -37,6 +37,7 @@ from simkit.potential.mace_backend import default_dtype, quarantine
 from simkit.potential.mace_fused_training import STEPS, check_gradients, fuse, unfuse
 from simkit.potential.mace_soap import soap
 from simkit.potential.mace_train import convert, trainable
+from simkit.potential.mace_widen import Width
 
 with quarantine():
     from mace.cli import run_train
@@ -64,8 +65,8 @@ class Job:
     meeting    a file that does not exist yet, through which the processes find one another
     fused      train through simkit's kernels where the model and the device allow it
     optimiser  "adam", mace's own, or "soap"
-    channels   of the model, where it begins with a narrower one; 0 for as many as that has
-    seed       of how channels are made wider
+    width      channels and radial functions, where it begins with fewer; None for as many as that has
+    seed       of how it is made wider
     """
 
     arguments: tuple[str, ...]
@@ -78,14 +79,14 @@ class Job:
     meeting: str
     fused: bool = True
     optimiser: str = "adam"
-    channels: int = 0
+    width: Width | None = None
     seed: int = 0
 
 
 def read_job(path: str | Path) -> Job:
     """The job in a JSON file, which the caller wrote."""
     record = json.loads(Path(path).read_text())
-    return Job(**{**record, "arguments": tuple(record["arguments"])})
+    return Job(**{**record, "arguments": tuple(record["arguments"]), "width": Width(**record["width"])})
 
 
 def main(words: list[str]) -> int:
@@ -150,7 +151,7 @@ def configured(
 
     def configure(args: argparse.Namespace, loader: Any, *rest: Any) -> tuple[torch.nn.Module, Any]:
         if job.start:
-            model, outputs = trainable(job.start, job.channels, job.seed), OUTPUTS
+            model, outputs = trainable(job.start, job.width, job.seed), OUTPUTS
         else:
             model, outputs = build(args, loader, *rest)
         if job.fused and args.device == "cpu":

@@ -109,7 +109,7 @@ def test_the_shipped_recipe_reads_and_unknown_keys_are_refused(tmp_path):
 def test_a_distillation_runs_through_and_is_not_done_twice(tmp_path):
     said = []
     went = ACTIVE.model_copy(update={"hops": 0, "variants": 0, "temperatures_K": (450.0,)})
-    wide = Polish(epochs=1, channels=6, huber_eV_per_A=0.3, force_scale_eV_per_A=1.0, active=went)
+    wide = Polish(epochs=1, channels=6, bessel=5, huber_eV_per_A=0.3, force_scale_eV_per_A=1.0, active=went)
     recipe = Recipe(**{**dict(RECIPE), "polish": [Polish(epochs=1), Polish(epochs=1, more=EMPTY), wide]})
     made = distill(recipe, tmp_path / "run", Given(), said.append)
     (path,) = made.models
@@ -129,7 +129,7 @@ def test_a_distillation_runs_through_and_is_not_done_twice(tmp_path):
     assert any(label.group == "O2" and label.sodium == 0.0 for label in made.labels)
     assert sum(label.origin == "md450" for label in made.labels) == 2  # where the model of the second polish went
     arguments = json.loads(path.read_text())["arguments"]
-    assert arguments["hidden_irreps"] == "6x0e"
+    assert (arguments["hidden_irreps"], arguments["num_bessel"]) == ("6x0e", 5)
 
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*.npz")}
     again = distill(recipe, tmp_path / "run", Given(), said.append)

@@ -219,16 +219,17 @@ def test_a_start_must_know_the_elements_and_have_the_shape(trained, labels, tmp_
     folder = trained[0].model_path.parent
     with pytest.raises(InputError, match=r"hold Co, which model\.json has never seen"):
         train(rattled(metal="Co"), TINY, 1, tmp_path / "b", start=folder)
-    other = TINY.model_copy(update={"channels": 3, "bessel": 6})
+    other = TINY.model_copy(update={"channels": 3, "bessel": 3})
     with pytest.raises(InputError, match="channels = 4, bessel = 4"):
         train(labels, other, 1, tmp_path / "b", start=folder)
     assert like(other, folder) == TINY
-    assert wider(other, folder, None) == TINY and wider(other, folder, 7) == TINY.model_copy(update={"channels": 7})
+    assert wider(other, folder, {"channels": None, "bessel": None}) == TINY
+    assert wider(other, folder, {"channels": 7}) == TINY.model_copy(update={"channels": 7})
 
 
 def test_a_start_may_be_made_wider(trained, labels, tmp_path):
     start = trained[0].model_path.parent
-    settings = wider(TINY, start, 6).model_copy(
+    settings = wider(TINY, start, {"channels": 6, "bessel": 5}).model_copy(
         update={"epochs": 1, "learning_rate": 1e-9, "final_learning_rate": 1e-9, "huber_eV_per_A": 1e-4}
     )
     done = train(labels, settings, 1, tmp_path / "wide", start=start)

@@ -27,8 +27,8 @@ class Polish(Section):
     Fields as in `Training`, whose other settings are kept; so is its optimiser where none is named. more: cells that
     the teacher labels besides, learnt in this stage and those after it; what validates is then drawn anew, so that
     only held-out errors compare stages. active: where the models of the stage before go in new cells, as in the
-    active rounds. Both are drawn by the place of the stage, counted from the rounds. channels: more than the model
-    has, up to twice as many; it begins with what it knew (`simkit.potential.mace_widen`).
+    active rounds. Both are drawn by the place of the stage, counted from the rounds. channels, bessel: more than the
+    model has, at most twice as many channels; it begins with what it knew (`simkit.potential.mace_widen`).
     """
 
     epochs: Annotated[int, Field(ge=1)] = 6
@@ -41,6 +41,7 @@ class Polish(Section):
     huber_eV_per_A: Annotated[float, Field(gt=0)] | None = None
     force_scale_eV_per_A: Annotated[float, Field(gt=0)] | None = None
     channels: Annotated[int, Field(ge=1)] | None = None
+    bessel: Annotated[int, Field(ge=1)] | None = None
     more: Sampling | None = None
     active: Active | None = None
 

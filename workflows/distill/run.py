@@ -29,7 +29,7 @@ from simkit.workflows.distill.stages import (
     held_out_labels,
     training_cells,
 )
-from simkit.workflows.distill.starting import like, starting_model, wider
+from simkit.workflows.distill.starting import WIDTH, like, starting_model, wider
 from simkit.workflows.distill.train import Trained, differences, request_of, train
 from simkit.workflows.distill.training import Training
 
@@ -225,12 +225,14 @@ def members(work: Work, labels: Sequence[Labelled], starts: Sequence[Path | None
 def polished(work: Work, labels: Sequence[Labelled], number: int, models: Sequence[Path]) -> list[Trained]:
     """One stage of polish of every member, each from its own model."""
     stage = work.recipe.polish[number]
-    given = stage.model_dump(exclude_none=True, exclude={"more", "active", "channels"})
+    given = stage.model_dump(exclude_none=True, exclude={"more", "active", *WIDTH})
     settings = work.recipe.training.model_copy(update=given)
     found = []
     for member, model in enumerate(models):
         name = f"polish-{member}" if number == 0 else f"polish-{number}-{member}"
-        found.append(_train(work, labels, wider(settings, model, stage.channels), name, member, model))
+        found.append(
+            _train(work, labels, wider(settings, model, stage.model_dump(include=set(WIDTH))), name, member, model)
+        )
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from simkit.workflows.distill.training import Training
 
 MODEL = "model"
 """Base name of the model in the folder of a training."""
+WIDTH = ("channels", "bessel")
+"""Settings that may be larger than those of the start."""
 RECORD = "trained.json"
 """What the folder of a finished training says of it."""
 
@@ -48,10 +50,10 @@ def like(settings: Training, start: Path) -> Training:
     return Training(**{**settings.model_dump(), **_shape(starting_model(start))})
 
 
-def wider(settings: Training, start: Path, channels: int | None) -> Training:
-    """The settings with the shape of `start`, but `channels` where they are given."""
-    same = like(settings, start)
-    return same if channels is None else same.model_copy(update={"channels": channels})
+def wider(settings: Training, start: Path, width: Mapping[str, int | None]) -> Training:
+    """The settings with the shape of `start`, but what is given of its width."""
+    given = {name: value for name, value in width.items() if value is not None}
+    return like(settings, start).model_copy(update=given)
 
 
 def check_start(labels: Sequence[Labelled], settings: Training, model: Path) -> None:
@@ -65,8 +67,7 @@ def check_start(labels: Sequence[Labelled], settings: Training, model: Path) -> 
             f"{', '.join(SYMBOLS[z] for z in known)}); train from scratch, or leave those labels out."
         )
     apart = {name: value for name, value in _shape(model).items() if getattr(settings, name) != value}
-    if apart.get("channels", settings.channels) < settings.channels:
-        del apart["channels"]  # widened
+    apart = {name: had for name, had in apart.items() if name not in WIDTH or had > getattr(settings, name)}
     if apart:
         words = ", ".join(f"{name} = {value}" for name, value in apart.items())
         raise InputError(f"{model.name} has another shape than the settings: it has {words}; set these in [training].")

@@ -146,7 +146,7 @@ def _job(settings: Training, baseline: Baseline, place: Place, start: Path | Non
         "processes": settings.processes,
         "threads": threads_each(settings),
         "start": "" if start is None else str(start),
-        "channels": settings.channels,
+        "width": {"channels": settings.channels, "bessel": settings.bessel},
         "seed": place.seed,
         "written": str(place.mace / f"{MODEL}.model"),
         "result": str(place.result),

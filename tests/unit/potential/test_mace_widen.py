@@ -9,29 +9,30 @@ from simkit import potential
 from simkit.errors import InputError
 from simkit.potential.mace_format import describe
 from simkit.potential.mace_train import trainable
-from simkit.potential.mace_widen import widened
+from simkit.potential.mace_widen import Width, widened
 
 CARD = potential.Card("small", "mace", "random weights")
-HAD = 8
+HAD, BESSEL = 8, 8
 
 
 def batch():
     return {key: value.float() if value.is_floating_point() else value for key, value in neighbourhood().items()}
 
 
-def made(shape, channels, seed=0):
+def made(shape, channels, seed=0, bessel=BESSEL):
     narrow = scalar_mace(shape).float()
-    return narrow, widened(narrow, "ScaleShiftMACE", describe(narrow), channels, seed)
+    return narrow, widened(narrow, "ScaleShiftMACE", describe(narrow), Width(channels, bessel), seed)
 
 
 @pytest.mark.parametrize(
     "shape",
     [Shape(), Shape(max_ell=1, correlation=1), Shape(max_ell=3, correlation=3), Shape(num_interactions=3)],
 )
-@pytest.mark.parametrize("channels", [HAD, HAD + 1, 2 * HAD])
-def test_a_wider_model_answers_as_it_did(shape, channels):
-    narrow, wide = made(shape, channels)
+@pytest.mark.parametrize(("channels", "bessel"), [(HAD + 1, BESSEL), (2 * HAD, BESSEL), (HAD, 20), (HAD + 4, 9)])
+def test_a_wider_model_answers_as_it_did(shape, channels, bessel):
+    narrow, wide = made(shape, channels, bessel=bessel)
     assert str(wide.node_embedding.linear.irreps_out) == f"{channels}x0e"
+    assert wide.radial_embedding.out_dim == bessel
     answers = [model(batch(), compute_stress=True) for model in (narrow, wide)]
     for name in ("energy", "forces", "stress", "node_energy"):
         before, after = (answer[name].detach() for answer in answers)
@@ -59,13 +60,15 @@ def test_which_channels_are_copied_is_drawn_with_the_seed():
 
 def test_a_start_is_widened_in_the_trainer(tmp_path):
     base = potential.save_safe(scalar_mace(Shape()), tmp_path / "m", CARD)
-    wide = trainable(base, HAD + 4, seed=1)
+    wide = trainable(base, Width(HAD + 4, BESSEL), seed=1)
     assert str(wide.node_embedding.linear.irreps_out) == "12x0e"
     assert wide.training and all(p.requires_grad for p in wide.parameters())
-    assert str(trainable(base, HAD).node_embedding.linear.irreps_out) == f"{HAD}x0e"
+    assert str(trainable(base, Width(HAD, BESSEL)).node_embedding.linear.irreps_out) == f"{HAD}x0e"
 
 
 @pytest.mark.parametrize("channels", [HAD - 1, 2 * HAD + 1])
 def test_a_width_that_copies_cannot_give_is_refused(channels):
     with pytest.raises(InputError, match="8 to 16 can be made"):
         made(Shape(), channels)
+    with pytest.raises(InputError, match=r"8 radial functions \(bessel\) cannot be widened to 7"):
+        made(Shape(), HAD, bessel=7)
