@@ -77,7 +77,7 @@ PARTS: dict[str, Part] = {
     "spacing": Part(
         "Layer spacing against sodium content", spacing.measure, spacing.judge, True, None, spacing.judge_alone
     ),
-    "smoothness": Part("Smoothness of forces along lines of 0.2 A", smoothness.measure),
+    "smoothness": Part("Smoothness of forces along straight lines", smoothness.measure),
 }
 
 
