@@ -238,7 +238,7 @@ def test_a_start_may_be_made_wider(trained, labels, tmp_path):
     assert ours == pytest.approx(errors(trained[0].model_path, start / "valid.extxyz"), rel=1e-4)  # float32
 
 
-def test_large_forces_weigh_less_where_a_scale_is_given(labels, tmp_path):
+def test_labels_of_large_forces_weigh_less_where_a_scale_is_given(labels, tmp_path):
     words = trainer.arguments(TINY.model_copy(update={"huber_eV_per_A": 0.2}), Baseline({8: 0.0}, 1.0, 1.0),
                               trainer.Place(tmp_path, 3))  # fmt: skip
     assert "--huber_delta=0.2" in words
@@ -250,8 +250,9 @@ def test_large_forces_weigh_less_where_a_scale_is_given(labels, tmp_path):
     assert second.metadata["config_forces_weight"] > 3 / 5
     write_extxyz(tmp_path / "b.extxyz", [scaled])
     assert "config_forces_weight" not in read_frames(tmp_path / "b.extxyz")[0].metadata
-    configuration = config_from_atoms(read(tmp_path / "a.extxyz", 0), KeySpecification({}, {"forces": "REF_forces"}))
-    assert configuration.property_weights["forces"] == pytest.approx(3 / 5)  # the name that mace reads
+    keys = KeySpecification({"energy": "REF_energy"}, {"forces": "REF_forces"})
+    found = config_from_atoms(read(tmp_path / "a.extxyz", 0), keys).property_weights  # the names that mace reads
+    assert found == pytest.approx({"forces": 3 / 5, "energy": 3 / 5})
 
 
 def test_labels_are_split_by_the_seed_and_none_is_lost(trained, labels):

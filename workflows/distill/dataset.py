@@ -102,13 +102,15 @@ def read_labels(path: str | Path, key: str | None = None) -> list[Labelled]:
 def write_extxyz(path: str | Path, labels: Sequence[Labelled], force_scale_eV_per_A: float | None = None) -> None:
     """Extended XYZ with REF_energy (eV), REF_forces (eV/A), REF_stress (9 numbers, eV/A^3): what trainers read.
 
-    With a scale s, each frame has a config_forces_weight of s / sqrt(s^2 + f^2), f the root mean square of its forces.
+    With a scale s, each frame has weights config_forces_weight and config_energy_weight of s / sqrt(s^2 + f^2), f the
+    root mean square of its forces.
     """
     frames = [_frame(label) for label in labels]
     if force_scale_eV_per_A is not None:
         for frame, label in zip(frames, labels, strict=True):
             size = float(np.sqrt(np.mean(np.sum(label.forces**2, axis=1))))
-            frame.metadata["config_forces_weight"] = 1 / float(np.hypot(1.0, size / force_scale_eV_per_A))
+            for name in ("forces", "energy"):
+                frame.metadata[f"config_{name}_weight"] = 1 / float(np.hypot(1.0, size / force_scale_eV_per_A))
     io.write_atomic(path, io.frames_text(frames).encode())
 
 

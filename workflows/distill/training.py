@@ -32,8 +32,9 @@ class Training(Section):
     energy_weight, forces_weight, stress_weight  of the loss (mace-torch's "universal" one, with energies per atom)
     ema_decay    of the running average of the weights, which is what is validated and kept
     huber_eV_per_A  errors of forces count by their square below it and by their size above it
-    force_scale_eV_per_A  forces of a label count less where their root mean square f is not small beside it, by
-                 s / sqrt(s^2 + f^2); all count the same where there is none
+    force_scale_eV_per_A  energy and forces of a label count less where the root mean square f of its forces is not
+                 small beside it, by s / sqrt(s^2 + f^2): structures near rest decide lattices, stackings and barriers;
+                 all count the same where there is none
     clip         largest norm of the gradient
     validation_fraction  of the labels, drawn with the seed, that choose the best epoch and teach nothing
     threads      of each process; 0 shares the cores
