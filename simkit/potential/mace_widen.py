@@ -22,8 +22,9 @@ from simkit.errors import InputError
 from simkit.potential.mace_format import build
 from simkit.potential.mace_soap import unfolded
 
+BLOCKS = {"RealAgnosticInteractionBlock", "RealAgnosticResidualInteractionBlock"}
 FIRST_RADIAL = "conv_tp_weights.layer0.weight"
-"""Ends of the names of weights that read the radial functions."""
+"""End of the names of the weights that read the radial functions, in these blocks."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def widened(
     module is a `model` ("ScaleShiftMACE") of `arguments`, of scalar features only and in float32. At most every
     channel is copied once; which ones, and how their readers are split, is drawn with the seed.
     Raises InputError when it has more channels or radial functions, fewer channels than half as many, features that
-    are not scalar, or another radial basis.
+    are not scalar, another radial basis, or interactions other than mace's agnostic ones.
     """
     channels = width.channels
     count, _, kind = arguments["hidden_irreps"].partition("x")
@@ -57,6 +58,9 @@ def widened(
             f"a model of {arguments['num_bessel']} radial functions ({arguments['radial_type']}) cannot be widened to "
             f"{width.bessel}; as many or more can be made of a Bessel basis."
         )
+    unknown = {arguments[name] for name in ("interaction_cls", "interaction_cls_first")} - BLOCKS
+    if unknown:
+        raise InputError(f"interactions {', '.join(sorted(unknown))} cannot be widened; {', '.join(BLOCKS)} can.")
     shape = {"hidden_irreps": f"{channels}x0e", "num_bessel": width.bessel}
     wide = build(model, {**arguments, **shape}, "float32")
     draw = torch.Generator().manual_seed(seed)

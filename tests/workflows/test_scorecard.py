@@ -320,11 +320,35 @@ def test_the_lower_of_two_minima_counts():
 
 
 def test_what_only_one_of_two_reaches_is_its_own():
-    low, high = cells.Minimum(None, -2.0), cells.Minimum(None, -1.0)
-    first = cells.Minima({"a": high, "b": low, "c": high}, {"d": "ran out of steps"})
-    found = cells.lower(first, cells.Minima({"a": low, "b": high, "d": low}, {"c": "exploded"}))
-    assert found.found == {"a": low, "b": low, "c": high}
-    assert found.problems == {"d": "ran out of steps"}
+    octahedral, prismatic = (cells.Cell(phase, 2, {"Co": 1.0}, 1.0).built() for phase in ("O1", "P2"))
+    low, high, fallen = (
+        cells.Minimum(structure, energy)
+        for structure, energy in ((octahedral, -2.0), (octahedral, -1.0), (prismatic, -3.0))
+    )
+    first = cells.Minima({"a": high, "b": low, "c": high, "e": high}, {"d": "ran out of steps"})
+    found = cells.lower(first, cells.Minima({"a": low, "b": high, "d": low, "e": fallen}, {"c": "exploded"}))
+    assert found.found == {"a": low, "b": low, "c": high, "e": high}
+    assert found.problems == {
+        "d": "ran out of steps",
+        f"c, {cells.BEGUN}": "exploded",
+        f"e, {cells.BEGUN}": "lower, but of another stacking: left out",
+    }
+
+
+def test_minima_are_saved_by_where_they_begin(tmp_path):
+    settings = Config(quick=True, rows=["stacking"])
+    hooks = Hooks(keep=io.RunDirectory(tmp_path, "scorecard").step)
+    teacher, student = Counted(ionic("teacher")), Counted(ionic("student", hardness_eV=0.45))
+    first = run(settings, Compared(student, teacher), hooks)
+    spent = teacher.cost.evaluations, student.cost.evaluations
+    again = run(settings, Compared(student, teacher), hooks)
+    assert again.to_dict() == first.to_dict()
+    assert (teacher.cost.evaluations, student.cost.evaluations) == spent
+    alone = Counted(ionic("teacher"))
+    run(settings, Compared(alone))
+    run(settings, Compared(Counted(ionic("third", hardness_eV=0.55)), teacher), hooks)
+    anew = teacher.cost.evaluations - spent[0]
+    assert 0 < anew < alone.cost.evaluations + spent[0], "from other minima only"
 
 
 def test_verdicts_have_a_side():

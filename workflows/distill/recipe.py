@@ -27,7 +27,8 @@ class Polish(Section):
     Fields as in `Training`, whose other settings are kept; so is its optimiser where none is named. more: cells that
     the teacher labels besides, learnt in this stage and those after it; what validates is then drawn anew, so that
     only held-out errors compare stages. active: where the models of the stage before go in new cells, as in the
-    active rounds. Both are drawn by the place of the stage, counted from the rounds. channels, bessel: more than the
+    active rounds. Both are drawn by the place of the stage, counted from the rounds: where they draw alike their cells
+    are the same, and they begin with the first. channels, bessel: more than the
     model has, at most twice as many channels; it begins with what it knew (`simkit.potential.mace_widen`).
     """
 

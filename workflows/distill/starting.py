@@ -17,8 +17,8 @@ from simkit.workflows.distill.training import Training
 
 MODEL = "model"
 """Base name of the model in the folder of a training."""
-WIDTH = ("channels", "bessel")
-"""Settings that may be larger than those of the start."""
+WIDTH, MOST = ("channels", "bessel"), 2
+"""Settings that may be larger than those of the start, and by which factor channels may."""
 RECORD = "trained.json"
 """What the folder of a finished training says of it."""
 
@@ -57,7 +57,10 @@ def wider(settings: Training, start: Path, width: Mapping[str, int | None]) -> T
 
 
 def check_start(labels: Sequence[Labelled], settings: Training, model: Path) -> None:
-    """Raise InputError when labels hold elements that the model does not know, or settings describe another shape."""
+    """Raise InputError when labels hold elements that the model does not know, or settings describe another shape.
+
+    It may be wider, at most by a factor of two in channels.
+    """
     known = backend("simkit").read_record(model)["arguments"]["atomic_numbers"]
     unknown = sorted({int(z) for label in labels for z in label.structure.numbers} - set(known))
     if unknown:
@@ -66,11 +69,14 @@ def check_start(labels: Sequence[Labelled], settings: Training, model: Path) -> 
             f"the labels hold {names}, which {model.name} has never seen (it knows "
             f"{', '.join(SYMBOLS[z] for z in known)}); train from scratch, or leave those labels out."
         )
-    apart = {name: value for name, value in _shape(model).items() if getattr(settings, name) != value}
+    shape = _shape(model)
+    apart = {name: value for name, value in shape.items() if getattr(settings, name) != value}
     apart = {name: had for name, had in apart.items() if name not in WIDTH or had > getattr(settings, name)}
+    if settings.channels > MOST * shape["channels"]:
+        apart["channels"] = f"{shape['channels']} to {MOST * shape['channels']}"
     if apart:
         words = ", ".join(f"{name} = {value}" for name, value in apart.items())
-        raise InputError(f"{model.name} has another shape than the settings: it has {words}; set these in [training].")
+        raise InputError(f"{model.name} has another shape than the settings: {words} can go on from it.")
 
 
 def _shape(model: Path) -> dict[str, Any]:

@@ -73,7 +73,8 @@ def train(
     A finished folder is read back at once; an interrupted one continues at the epoch of its last checkpoint (the
     best so far), with fresh running averages. start: a safe-format model, or the folder of an earlier training, to
     go on from: its weights, constants of the elements, scale and shift are kept and the optimiser begins anew; its
-    elements must include those of the labels, and the settings must describe its shape (`like` fills them in).
+    elements must include those of the labels, and the settings must describe its shape (`like` fills them in), but
+    that more channels or radial functions make it wider with the same answers.
     observer(epoch, facts) is called as each epoch ends.
 
     The same labels, settings and seed give the same weights on the same machine with one process and the same number

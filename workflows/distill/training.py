@@ -31,10 +31,11 @@ class Training(Section):
     elements     that the model knows besides those of its labels
     energy_weight, forces_weight, stress_weight  of the loss (mace-torch's "universal" one, with energies per atom)
     ema_decay    of the running average of the weights, which is what is validated and kept
-    huber_eV_per_A  errors of forces count by their square below it and by their size above it
-    force_scale_eV_per_A  energy and forces of a label count less where the root mean square f of its forces is not
-                 small beside it, by s / sqrt(s^2 + f^2): structures near rest decide lattices, stackings and barriers;
-                 all count the same where there is none
+    huber_eV_per_A  errors of forces count by their square below it and by their size above it; mace takes the same
+                 number for energies (eV/atom) and stresses (eV/A^3), whose errors are below it in all but first epochs
+    force_scale_eV_per_A  s: errors of energy and forces of a label are multiplied by s / sqrt(s^2 + f^2) before that, f
+                 the root mean square of its forces: structures near rest decide lattices, stackings and barriers;
+                 none: all labels count the same
     clip         largest norm of the gradient
     validation_fraction  of the labels, drawn with the seed, that choose the best epoch and teach nothing
     threads      of each process; 0 shares the cores

@@ -15,6 +15,7 @@ from simkit.workflows.scorecard.config import Config
 
 NIMN: Mapping[str, float] = {"Ni": 1 / 3, "Mn": 2 / 3}
 FMAX_EV_PER_A = 0.01
+BEGUN = "begun at the minimum of the other potential"
 STRESS_MAX_GPA = 0.02
 """A hundredth of the stress that 0.5 % of strain makes in the softest direction (C33 of 10 GPa: 0.05 GPa) or less."""
 
@@ -94,12 +95,29 @@ def minima(structures: Mapping[str, Structure], potential: Potential, config: Co
 
 
 def lower(first: Minima, second: Minima) -> Minima:
-    """The lower minimum of each name in `first`, with the problems of `first`."""
-    found = {}
+    """The lower minimum of each name in `first`, where that of `second` is still of the same stacking.
+
+    second begins at the minima of another potential; its problems say so.
+    """
+    found, problems = dict(first.found), dict(first.problems)
+    for name, words in second.problems.items():
+        problems[f"{name}, {BEGUN}"] = words
     for name, minimum in first.found.items():
         other = second.found.get(name, minimum)
-        found[name] = other if other.energy_eV < minimum.energy_eV else minimum
-    return Minima(found, first.problems)
+        if other.energy_eV < minimum.energy_eV:
+            if same_stacking(other.structure, minimum.structure):
+                found[name] = other
+            else:
+                problems[f"{name}, {BEGUN}"] = "lower, but of another stacking: left out"
+    return Minima(found, problems)
+
+
+def same_stacking(one: Structure, other: Structure) -> bool:
+    """Whether both are layered with the same kinds of galleries."""
+    try:
+        return build.classify(one).fractions == build.classify(other).fractions
+    except InputError:
+        return False
 
 
 def formula_units(structure: Structure) -> int:

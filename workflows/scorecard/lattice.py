@@ -44,8 +44,9 @@ def cells(config: Config) -> Mapping[str, Cell]:
     return QUICK if config.quick else FULL
 
 
-def read(minima: Minima) -> Answers:
+def read(minima: Minima, config: Config) -> Answers:
     """a of the hexagonal cell of the same area, height per layer and volume of relaxed free cells."""
+    del config
     numbers, problems = {}, dict(minima.problems)
     for name, structure in minima.structures.items():
         try:

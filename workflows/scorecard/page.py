@@ -22,8 +22,10 @@ CAPTIONS = {
     "parity": "Held-out structures: predicted force components against their labels, by density, and the error of the "
     "energy of each structure.",
     "errors": "Root mean square errors of parts of the held-out structures. Goals hold for all structures together.",
-    "lattice": "Difference of the relaxed lattice from the other potential's.",
-    "stacking": "Energy of each relaxed stacking above O3 of the same composition and sodium content.",
+    "lattice": "Difference of the relaxed lattice from the other potential's; each is the lower of two minima, from "
+    "the ideal cell and from where the other came to rest.",
+    "stacking": "Energy of each relaxed stacking above O3 of the same composition and sodium content, from the lower "
+    "of two minima as for lattices.",
     "barriers": "Highest energy on the way of one ion, from either end.",
     "gliding": "One gallery glides to its next letter: the highest energy on the way, and that of what it becomes.",
     "elastic": "From stresses of strained cells with relaxed ions.",

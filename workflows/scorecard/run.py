@@ -60,7 +60,7 @@ class Settled:
 
     title: str
     cells: Callable[[Config], Mapping[str, Cell]]
-    read: Callable[[Minima], Answers]
+    read: Callable[[Minima, Config], Answers]
     judge: Judge
     relative: bool = False
     known: Numbers | None = None
@@ -105,7 +105,8 @@ def run(
     """The scorecard of a potential.
 
     hooks  its `keep` saves each potential's numbers under a name that changes with everything they depend on, so a
-           teacher is asked once for all its students; times are never kept, and nothing of a potential without hash
+           teacher is asked once for all its students, but for where it comes to rest from their minima; times are
+           never kept, and nothing of a potential without hash
     say    told which row is under way; first: rows made elsewhere, put before the others
 
     A row that cannot be computed says why in its problems. Raises InputError for settings that make no sense.
@@ -184,7 +185,7 @@ def _settled(name: str, config: Config, compared: Compared, hooks: Hooks) -> Row
     if compared.teacher is not None:
         other = asked(compared.teacher)
         own, other = begun(compared.potential, own, other), begun(compared.teacher, other, own)
-    answers = [None if found is None else part.read(found) for found in (own, other)]
+    answers = [None if found is None else part.read(found, config) for found in (own, other)]
     return row_of(Row(name, part.title, (), relative=part.relative), *answers, part.judge, part.known)
 
 

@@ -36,14 +36,13 @@ def cells(config: Config) -> Mapping[str, Cell]:
     }
 
 
-def read(minima: Minima) -> Answers:
+def read(minima: Minima, config: Config) -> Answers:
     """Energy of each relaxed stacking above O3, by composition; a composition counts only with all its stackings."""
     energies, numbers = energies_per_fu(minima.found), {}
-    for name, (_, _, phases) in FULL.items():
-        had = [phase for phase in phases if f"{name} {phase}" in {*energies, *minima.problems}]
-        if had and all(f"{name} {phase}" in energies for phase in had):
+    for name, (_, _, phases) in (QUICK if config.quick else FULL).items():
+        if all(f"{name} {phase}" in energies for phase in phases):
             base = energies[f"{name} {REFERENCE}"]
-            numbers[name] = {f"{p}_{UNIT}": 1e3 * (energies[f"{name} {p}"] - base) for p in had}
+            numbers[name] = {f"{p}_{UNIT}": 1e3 * (energies[f"{name} {p}"] - base) for p in phases}
     return Answers(numbers, minima.problems)
 
 

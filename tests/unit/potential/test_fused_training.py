@@ -135,7 +135,7 @@ def test_a_table_that_is_too_coarse_is_refined(monkeypatch, caplog):
     monkeypatch.setattr(mace_fused_training, "GRADIENT_ERROR", (errors[64] * errors[128]) ** 0.5)
     with caplog.at_level(logging.INFO):
         assert mace_trainer.table_steps(model, loss) == (128, errors[128])
-    assert "64 steps of the radial table are too few" in caplog.text
+    assert "with 64 steps of the radial table are not mace's" in caplog.text
     monkeypatch.setattr(mace_fused_training, "GRADIENT_ERROR", errors[256] / 2)
     with pytest.raises(SimkitError, match="Train with fused = false"):
         mace_trainer.table_steps(model, loss)
