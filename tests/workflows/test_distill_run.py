@@ -108,7 +108,7 @@ def test_the_shipped_recipe_reads_and_unknown_keys_are_refused(tmp_path):
 @pytest.mark.slow
 def test_a_distillation_runs_through_and_is_not_done_twice(tmp_path):
     said = []
-    went = ACTIVE.model_copy(update={"hops": 0, "variants": 0, "temperatures_K": (450.0,)})
+    went = ACTIVE.model_copy(update={"hops": 0, "variants": 0, "temperatures_K": (450.0,), "keep": 1.0})
     wide = Polish(epochs=1, channels=6, bessel=5, huber_eV_per_A=0.3, force_scale_eV_per_A=1.0, active=went)
     recipe = Recipe(**{**dict(RECIPE), "polish": [Polish(epochs=1), Polish(epochs=1, more=EMPTY), wide]})
     made = distill(recipe, tmp_path / "run", Given(), said.append)
