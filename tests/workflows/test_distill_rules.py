@@ -17,8 +17,9 @@ from simkit.workflows.distill.active import Active
 from simkit.workflows.distill.export import error_sentence
 from simkit.workflows.distill.perturb import variants
 from simkit.workflows.distill.recipe import Recipe, own_words, read_recipe
-from simkit.workflows.distill.run import Given, Work, begun, opened, own_labels
+from simkit.workflows.distill.run import Given, Work, begun, distill, opened, own_labels
 from simkit.workflows.distill.sampling import Sampling, draw
+from simkit.workflows.distill.starting import check_widths
 from simkit.workflows.distill.train import REQUEST, differences, request_of
 from simkit.workflows.distill.training import Training
 from simkit.workflows.scorecard import Answers
@@ -173,6 +174,24 @@ def test_a_restart_begins_at_its_own_rate_and_other_settings_are_named(tmp_path)
     assert differences(tmp_path, request_of([label([11, 8])], training, 1, None)) == []
     assert differences(tmp_path, soft)[0] == "huber_eV_per_A (0.01 there, 0.3 here)"
     assert labelling.set_aside(tmp_path / REQUEST).name == f"{REQUEST}.stale-1"
+
+
+@pytest.mark.parametrize(
+    ("widths", "words"),
+    [
+        ([{"channels": 65}], "polish 0 asks for 65 channels .* 32 to 64"),
+        ([{"channels": 40}, {"channels": 33, "bessel": None}], "polish 1 asks for 33 channels .* 40 to 80"),
+        ([{"bessel": 12}, {"bessel": 11}], "polish 1 asks for 32 channels and 11 radial functions"),
+    ],
+)
+def test_widths_that_cannot_be_made_are_refused_before_anything_is_labelled(tmp_path, widths, words):
+    with pytest.raises(InputError, match=words):
+        check_widths(Training(), widths)
+    recipe = Recipe(name="x", seed=1, sampling=BULK, polish=widths)
+    with pytest.raises(InputError, match=words):
+        distill(recipe, tmp_path / "run", Given(), lambda _: None, potential.load("morse"))
+    assert not (tmp_path / "run" / "labels").exists()
+    check_widths(Training(), [{"channels": 64}, {"channels": 128, "bessel": 8}, {}])
 
 
 def test_folders_that_names_of_potentials_cannot_hold_are_refused_and_locks_seen(tmp_path):

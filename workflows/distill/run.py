@@ -29,7 +29,7 @@ from simkit.workflows.distill.stages import (
     held_out_labels,
     training_cells,
 )
-from simkit.workflows.distill.starting import WIDTH, like, starting_model, wider
+from simkit.workflows.distill.starting import WIDTH, check_widths, like, starting_model, wider
 from simkit.workflows.distill.train import Trained, differences, request_of, train
 from simkit.workflows.distill.training import Training
 
@@ -89,6 +89,8 @@ def _distilled(work: Work, teacher: Potential | None) -> Made:
         work.tell("polish.more and polish.active are left out: labels are those of the data, and there is no teacher")
         polish = tuple(stage.model_copy(update={"more": None, "active": None}) for stage in work.recipe.polish)
         work = replace(work, recipe=work.recipe.model_copy(update={"polish": polish}))
+    shape = begun(work.recipe.training, given.start)
+    check_widths(shape, [stage.model_dump(include=set(WIDTH)) for stage in work.recipe.polish])
     run.write_bytes("recipe.toml", tomli_w.dumps(work.recipe.model_dump(mode="json", exclude_none=True)).encode())
     if given.start is not None and work.recipe.committee > 1:
         work.tell("all members go on from one model: their spread says less than that of models begun apart")

@@ -95,6 +95,20 @@ def _shape(model: Path) -> dict[str, Any]:
     }
 
 
+def check_widths(settings: Training, widths: Sequence[Mapping[str, int | None]]) -> None:
+    """Raise InputError when stages that follow a training of these settings ask for a width that cannot be made."""
+    had = settings
+    for number, width in enumerate(widths):
+        wanted = had.model_copy(update={name: value for name, value in width.items() if value is not None})
+        if not had.channels <= wanted.channels <= MOST * had.channels or wanted.bessel < had.bessel:
+            raise InputError(
+                f"polish {number} asks for {wanted.channels} channels and {wanted.bessel} radial functions; the model "
+                f"before it has {had.channels} and {had.bessel}: {had.channels} to {MOST * had.channels} channels and "
+                f"{had.bessel} functions or more can go on from it."
+            )
+        had = wanted
+
+
 def stored_baseline(model: Path) -> Baseline:
     """The baseline inside a safe-format model."""
     stored = backend("simkit").read_record(model)["arguments"]

@@ -26,7 +26,7 @@ from simkit.workflows.scorecard import (
     speed,
     stability,
     stacking,
-)  # fmt: skip
+)
 from simkit.workflows.scorecard.answers import Answers, Judge, Numbers, Row, Verdict, row_of
 from simkit.workflows.scorecard.card import Scorecard, Subject
 from simkit.workflows.scorecard.cells import Cell, Minima, Minimum, built, lower, minima

@@ -36,8 +36,8 @@ def measure(potential: Potential, config: Config) -> Answers:
     """Root mean square and largest remainder of force components off the polynomial, and forces at the beginnings.
 
     All atoms move along one direction in space, drawn with the seed. What is smooth leaves next to nothing; steps of
-    cutoffs and waves much shorter than a vibration stay. They are no physics, a smooth model cannot learn them, and
-    they make minima where there are none.
+    cutoffs and waves much shorter than a vibration stay. A smooth model does not follow them, and they can make
+    shallow minima.
     """
     structures, problems = built(QUICK if config.quick else FULL, config, potential)
     numbers = {}
