@@ -24,7 +24,10 @@ app.command("distill")(distill_command)
 Name = Annotated[str, typer.Argument(help="default, chgnet, mace-mp:medium, mace:FILE, simkit:FILE ...")]
 Trust = Annotated[str | None, typer.Option("--trust", help="Name or SHA-256 of a pickled model file you trust.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:0.")]
-Labels = Annotated[Path | None, typer.Option("--labels", help="Held-out labels: .extxyz, or a file of simkit's.")]
+Labels = Annotated[
+    Path | None,
+    typer.Option("--labels", help="Held-out labels: .extxyz(.gz), or a file of simkit's; default: the model's own."),
+]
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer and smaller cells: minutes.")]
 Rows = Annotated[
     list[str] | None, typer.Option("--row", help=f"Only this subject; repeatable: {', '.join(scorecard.ROWS)}.")
@@ -34,11 +37,17 @@ Cache = Annotated[Path | None, typer.Option("--cache", help="Folder of numbers s
 MdPs = Annotated[float | None, typer.Option("--md-ps", help="Length of the dynamics; default 100, quick 0.4.")]
 Strict = Annotated[bool, typer.Option("--strict", help="End with 1 when a goal is missed.")]
 
+ALONE = (
+    "the numbers stand alone: the card names {teacher!r} as teacher, which is not loaded: {why}. "
+    "Give one with --teacher (a pickle that you trust as mace:FILE?trust=NAME)."
+)
+
 
 @dataclass(frozen=True)
 class Asked:
     """What `check` and `compare` are told alike; both: dynamics and errors of either potential."""
 
+    name: str
     quick: bool
     rows: list[str] | None
     md_ps: float | None
@@ -84,6 +93,7 @@ def check(  # noqa: PLR0913 (one option each)
     teacher: Annotated[
         str | None, typer.Option("--teacher", help="Held against this one; default: its card's.")
     ] = None,
+    alone: Annotated[bool, typer.Option("--alone", help="Its own numbers, held against no teacher.")] = False,
     labels: Labels = None,
     quick: Quick = False,
     rows: Rows = None,
@@ -97,16 +107,20 @@ def check(  # noqa: PLR0913 (one option each)
     """The scorecard of a potential: forces against energies in float64, then phases, barriers, dynamics ... in a table.
 
     Beside a teacher every number has a difference, and goals are met or missed; a missed goal ends with 0 unless
-    --strict. Forces that are not the slope of the energy end with 1.
+    --strict. Forces that are not the slope of the energy end with 1. The numbers stand alone with --alone, and where
+    the teacher that the card names cannot be loaded or is a pickle: a card vouches for no file.
     """
-    asked = Asked(quick, rows, md_ps, False, labels, out, cache)
+    if alone and teacher is not None:
+        raise InputError(f"--alone and --teacher {teacher} exclude one another; leave one out.")
+    asked = Asked(name, quick, rows, md_ps, False, labels, out, cache)
     error, seconds = force_error(potential.load(name, device=device, dtype="float64", trust=trust))
     good = error < FORCE_TOLERANCE_EV_PER_A
     verdict = "ok" if good else f"FAILED, allowed is {FORCE_TOLERANCE_EV_PER_A}"
     typer.echo(f"{name}: force against finite difference {error:.1e} eV/A in {seconds:.1f} s: {verdict}")
     subject = potential.load(name, device=device, trust=trust)
-    other = (subject.card.teacher or None) if teacher is None else teacher
-    beside = None if other is None else potential.load(other, device=device)
+    beside = None
+    if not alone:
+        beside = taught_by(subject.card, device) if teacher is None else potential.load(teacher, device=device)
     first = scorecard.consistency(error, FORCE_TOLERANCE_EV_PER_A)
     card = written(asked, subject, beside, [first])
     raise typer.Exit(0 if good and (card.met or not strict) else 1)
@@ -127,10 +141,26 @@ def compare(  # noqa: PLR0913 (one option each)
     strict: Strict = False,
 ) -> None:
     """The scorecard of a potential beside another, with molecular dynamics and errors of both."""
-    asked = Asked(quick, rows, md_ps, True, labels, out, cache)
+    asked = Asked(name, quick, rows, md_ps, True, labels, out, cache)
     subject = potential.load(name, device=device, trust=trust)
     card = written(asked, subject, potential.load(other, device=device), [])
     raise typer.Exit(0 if card.met or not strict else 1)
+
+
+def taught_by(card: potential.Card, device: str) -> potential.Potential | None:
+    """The teacher that a card names; None where it names none, and, with the reason said, where it cannot be loaded.
+
+    A card comes with a file from anywhere, so a `?trust=` on it is no consent of the user's, and nothing is loaded.
+    """
+    if not card.teacher:
+        return None
+    try:
+        if potential.parse(card.teacher, device, "float32", None).trust is not None:
+            raise InputError("a pickle can run any program and is not loaded on the word of a card")
+        return potential.load(card.teacher, device=device)
+    except InputError as error:
+        typer.echo(ALONE.format(teacher=card.teacher, why=str(error).rstrip(".")), err=True)
+        return None
 
 
 def written(
@@ -140,13 +170,13 @@ def written(
     settings: dict[str, Any] = {"quick": asked.quick, "md_ps": asked.md_ps, "both": asked.both}
     settings |= {"rows": asked.rows} if asked.rows else {}
     config_ = config.checked(scorecard.Config, settings)
-    labels = None if asked.labels is None else read(asked.labels)
+    found = labels_for(asked, config_)
     out = asked.out or Path("scorecards") / io.file_name(subject.card.name)
     cache = asked.cache or out
     for folder in (out, cache):
         folder.mkdir(parents=True, exist_ok=True)
     hooks = Hooks(keep=io.RunDirectory(cache, "scorecard").step)
-    compared = scorecard.Compared(subject, other, labels)
+    compared = scorecard.Compared(subject, other, found.labels, found.words)
     card = scorecard.run(config_, compared, hooks, lambda row: typer.echo(f"  {row} ...", err=True), first)
     parity = scorecard.predicted(config_, compared, hooks)
     page = scorecard.publish(card, subject.card, out, parity, shlex.join(["simkit", *sys.argv[1:]]))
@@ -155,8 +185,19 @@ def written(
     return card
 
 
+def labels_for(asked: Asked, settings: scorecard.Config) -> scorecard.Belonging:
+    """What --labels names; else the labels that belong to the model, where the row of errors is wanted, said so."""
+    if asked.labels is not None:
+        return scorecard.Belonging(read(asked.labels), f"labels: {asked.labels}")
+    if "errors" not in settings.rows:
+        return scorecard.Belonging(None, "no row asks for labels")
+    found = scorecard.labels_of(asked.name)
+    typer.echo(found.words, err=True)
+    return found
+
+
 def read(path: Path) -> list[Labelled]:
     """Labels from a user's extended XYZ file, or from one that simkit wrote. Raises InputError without such a file."""
     if not path.is_file():
         raise InputError(f"--labels {path} is no file; give extended XYZ, or labels that simkit wrote.")
-    return read_extxyz(path) if path.suffix in (".xyz", ".extxyz") else read_labels(path)
+    return read_extxyz(path) if path.name.removesuffix(".gz").endswith((".xyz", ".extxyz")) else read_labels(path)

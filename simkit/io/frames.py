@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 
 import numpy as np
 
 from simkit.errors import InputError
-from simkit.io.checks import check_distances, element, regular_file, right_handed
+from simkit.io.checks import MAXIMUM_BYTES, check_distances, element, regular_file, right_handed
 from simkit.structure import Structure
 
 Scalar = str | int | float | bool
@@ -33,16 +36,16 @@ class Frame:
 
 
 def read_frames(path: str | os.PathLike) -> list[Frame]:
-    """All frames of an extended XYZ file.
+    """All frames of an extended XYZ file; one whose name ends in .gz is unpacked.
 
     Columns of one entry per atom become tags ("layers" the slab map); wider ones stay in `Frame.columns`.
     A left-handed cell has its first two vectors exchanged, positions untouched.
 
     Raises InputError, with frame and line: no Lattice, an atom count the file cannot hold, short lines, words
-    where numbers belong, non-finite numbers, unknown elements, overlapping atoms.
+    where numbers belong, non-finite numbers, unknown elements, overlapping atoms; a .gz that is none or not whole.
     """
     name = os.fspath(path)
-    lines = regular_file(path).decode("utf-8", errors="replace").splitlines()
+    lines = _content(path).decode("utf-8", errors="replace").splitlines()
     frames: list[Frame] = []
     at = 0
     while at < len(lines) and lines[at].strip():
@@ -84,6 +87,21 @@ def frame_text(frame: Frame) -> str:
 def frames_text(frames: Sequence[Frame]) -> str:
     """Several frames, one after the other."""
     return "".join(frame_text(frame) for frame in frames)
+
+
+def _content(path: str | os.PathLike) -> bytes:
+    """Bytes of a file, unpacked where its name ends in .gz. Raises InputError: damaged, or too big once unpacked."""
+    name, packed = os.fspath(path), regular_file(path)
+    if not name.lower().endswith(".gz"):
+        return packed
+    try:
+        with gzip.GzipFile(fileobj=BytesIO(packed)) as file:
+            content = file.read(MAXIMUM_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as failure:
+        raise InputError(f"{name!r} is no whole gzip file ({failure}); copy it again or unpack it.") from failure
+    if len(content) > MAXIMUM_BYTES:
+        raise InputError(f"{name!r} unpacks to more than the {MAXIMUM_BYTES / 1e6:.0f} MB that are read; cut it.")
+    return content
 
 
 def _count(lines: list[str], at: int) -> int:

@@ -74,5 +74,9 @@ def from_record(values: object, name: str) -> Card:
         raise CorruptFileError(
             f"card {name} has unknown keys {sorted(set(values) - known)} or lacks name, kind, summary."
         )
+    texts = [field.name for field in fields(Card) if field.type == "str"]
+    wrong = [key for key in texts if not isinstance(values.get(key, ""), str)]
+    if wrong:
+        raise CorruptFileError(f"card {name} has {', '.join(wrong)} that are no text.")
     plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     return Card(**plain)

@@ -34,6 +34,7 @@ from simkit.workflows.scorecard import (
     stacking,
 )
 from simkit.workflows.scorecard.answers import Answers, Row, row_of
+from simkit.workflows.scorecard.labels import NO_LABELS
 
 QUICK = Config(quick=True)
 STILL = ["lattice", "stacking", "barriers", "gliding", "elastic", "spacing"]
@@ -138,10 +139,38 @@ def test_layers_that_drift_apart_are_seen():
     octahedral, prismatic = spacing.judge(student, teacher)
     assert (octahedral.value, octahedral.met) == (pytest.approx(1.0), True)
     assert (prismatic.value, prismatic.met) == (pytest.approx(25.0), False)
-    (alone,) = spacing.judge_alone(student)
+    filled = {"O3 host": {"x=1.00_A": 5.2, "x=0.00_A": 4.4}}
+    (alone,) = spacing.judge_alone(student | filled)
     assert (alone.value, alone.met) == (pytest.approx(6.0 / 5.5), False)
-    assert spacing.judge_alone(teacher)[0].met
-    assert not spacing.judge_alone({"O3 host": {"x=0.00_A": 4.4}})[0].met, "without a filled host it is not computed"
+    assert spacing.judge_alone(teacher | filled)[0].met
+    assert not spacing.judge_alone(teacher)[0].met, "without a filled host it is not computed"
+    assert not spacing.judge_alone(filled)[0].met, "nor without the other phase"
+
+
+def test_an_empty_host_that_did_not_relax_is_a_goal_missed():
+    teacher = {phase: {"x=1.00_A": 5.3, "x=0.33_A": 5.5, "x=0.00_A": 4.8} for phase in ("P2 host", "O3 host")}
+    filled = {name: value for name, value in teacher["P2 host"].items() if name != "x=0.00_A"}
+    own = Answers(teacher | {"P2 host": filled}, {"P2 host, x=0.00_A": "the cell exploded"})
+    row = row_of(Row("spacing", "Spacing", ()), own, Answers(teacher), spacing.judge)
+    found = {verdict.what: (verdict.value, verdict.met) for verdict in row.verdicts}
+    assert found == {
+        "numbers that only the other potential has of cases that both answer": (1, False),
+        "spacing of the empty O3 host": (0.0, True),
+        "spacing of the empty P2 host": (None, False),
+    }
+    (alone,) = spacing.judge_alone(own.numbers)
+    assert (alone.value, alone.met) == (None, False)
+    other_way = row_of(Row("spacing", "Spacing", ()), Answers(teacher), own, spacing.judge)
+    assert [(v.what, v.met) for v in other_way.verdicts] == [("spacing of the empty O3 host", True)], "not its fault"
+
+
+def test_what_only_the_other_potential_has_is_counted_by_case_and_by_number():
+    own = Answers({"a": {"x": 1.0, "own": 2.0}, "mine": {"x": 1.0}})
+    other = Answers({"a": {"x": 1.0, "y": 2.0, "z": 3.0}, "b": {"x": 1.0, "y": 1.0}})
+    cases, numbers = row_of(Row("row", "Row", ()), own, other).verdicts
+    assert (cases.what[:5], cases.value, cases.met) == ("cases", 1, False)
+    assert (numbers.what[:7], numbers.value, numbers.met) == ("numbers", 2, False)
+    assert row_of(Row("row", "Row", ()), own, own).verdicts == ()
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +204,16 @@ def test_errors_are_judged_by_the_goals(labels):
     assert not energy.met
     without = [replace(label, stress=None, origin="rattled") for label in labels]
     assert len(errors.judge_alone(errors.measure(ionic(), without).numbers)) == 2
+
+
+def test_without_labels_the_row_says_so_and_misses_no_goal():
+    card = run(Config(quick=True, rows=["errors"]), Compared(ionic()))
+    row = card.row("errors")
+    assert (row.lines, row.verdicts, row.problems) == ((), (), (NO_LABELS,))
+    assert card.met, "nothing was asked of the potential"
+    assert "- no labels: give --labels FILE" in markdown(card).splitlines()
+    why = "no labels: held-out.extxyz is not what the record names"
+    assert run(Config(rows=["errors"]), Compared(ionic(), unlabelled=why)).row("errors").problems == (why,)
 
 
 def test_labels_with_unknown_elements_are_named_not_dropped_in_silence(labels):

@@ -3,6 +3,7 @@
 from simkit.workflows.scorecard.answers import Answers, Line, Row, Verdict
 from simkit.workflows.scorecard.card import Scorecard, Subject
 from simkit.workflows.scorecard.config import ROWS, Config
+from simkit.workflows.scorecard.labels import Belonging, labels_of
 from simkit.workflows.scorecard.page import publish
 from simkit.workflows.scorecard.parity import Parity, predicted
 from simkit.workflows.scorecard.run import Compared, consistency, run
@@ -11,6 +12,7 @@ from simkit.workflows.scorecard.table import markdown
 __all__ = [
     "ROWS",
     "Answers",
+    "Belonging",
     "Compared",
     "Config",
     "Line",
@@ -20,6 +22,7 @@ __all__ = [
     "Subject",
     "Verdict",
     "consistency",
+    "labels_of",
     "markdown",
     "predicted",
     "publish",

@@ -65,7 +65,7 @@ class Row:
 
 
 Judge = Callable[[Numbers, Numbers], tuple[Verdict, ...]]
-"""Own numbers and the teacher's, of the cases that both have, to verdicts."""
+"""Own numbers that the teacher has as well, and all of the teacher's, to verdicts."""
 
 
 def row_of(
@@ -73,27 +73,26 @@ def row_of(
 ) -> Row:
     """An empty row filled with what one or two potentials say.
 
-    A case that the other potential answers and this one does not counts as a goal missed.
+    What the other potential answers and this one does not, a whole case or a number of one, counts as a goal missed.
     """
     lines = tuple(_lines(row.relative, own.numbers, {} if other is None else other.numbers, known or {}))
     problems = [f"{case}: {words}" for case, words in own.problems.items()]
     verdicts: tuple[Verdict, ...] = ()
     if other is not None:
         problems += [f"{case}, the other potential: {words}" for case, words in other.problems.items()]
-        lost = [case for case in other.numbers if case not in own.numbers]
-        if lost:
-            verdicts += (Verdict("cases that the other potential answers and this one does not", len(lost), 0, ""),)
+        verdicts += _lost(own.numbers, other.numbers)
         if judge is not None and any(case in other.numbers for case in own.numbers):
-            verdicts += judge(*common(own.numbers, other.numbers))
+            verdicts += judge(common(own.numbers, other.numbers), other.numbers)
     return Row(row.name, row.title, lines, verdicts, tuple(problems), row.relative)
 
 
-def common(own: Numbers, other: Numbers) -> tuple[Numbers, Numbers]:
-    """The cases and quantities that both have."""
-    both = {case: [name for name in numbers if name in other[case]] for case, numbers in own.items() if case in other}
-    left = {case: {name: own[case][name] for name in names} for case, names in both.items()}
-    right = {case: {name: other[case][name] for name in names} for case, names in both.items()}
-    return left, right
+def common(own: Numbers, other: Numbers) -> Numbers:
+    """Own numbers of the cases and quantities that the other has as well."""
+    return {
+        case: {name: value for name, value in numbers.items() if name in other[case]}
+        for case, numbers in own.items()
+        if case in other
+    }
 
 
 def percent(own: float, other: float) -> float:
@@ -102,19 +101,33 @@ def percent(own: float, other: float) -> float:
 
 
 def largest(own: Numbers, other: Numbers, of: Callable[[float, float], float], name: str = "") -> float | None:
-    """Largest |of(own, other)| over all cases and quantities whose name contains `name`; None when there is none."""
+    """Largest |of(own, other)| over all cases and quantities whose name contains `name`; None when there is none.
+
+    NaN where any is.
+    """
     found = [
         abs(of(value, other[case][quantity]))
         for case, numbers in own.items()
         for quantity, value in numbers.items()
         if name in quantity
     ]
-    return max(found) if found else None
+    return math.nan if any(map(math.isnan, found)) else max(found, default=None)
 
 
 def apart(own: float, other: float) -> float:
     """own - other."""
     return own - other
+
+
+def _lost(own: Numbers, other: Numbers) -> tuple[Verdict, ...]:
+    """Whole cases, and single numbers of cases that both answer, which only the other potential has."""
+    cases = sum(case not in own for case in other)
+    single = sum(name not in own[case] for case, numbers in other.items() if case in own for name in numbers)
+    counts = {
+        "cases that the other potential answers and this one does not": cases,
+        "numbers that only the other potential has of cases that both answer": single,
+    }
+    return tuple(Verdict(what, count, 0, "") for what, count in counts.items() if count)
 
 
 def _lines(relative: bool, own: Numbers, other: Numbers, known: Numbers) -> Iterator[Line]:

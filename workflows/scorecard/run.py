@@ -31,6 +31,7 @@ from simkit.workflows.scorecard.answers import Answers, Judge, Numbers, Row, Ver
 from simkit.workflows.scorecard.card import Scorecard, Subject
 from simkit.workflows.scorecard.cells import Cell, Minima, Minimum, built, lower, minima
 from simkit.workflows.scorecard.config import Config
+from simkit.workflows.scorecard.labels import NO_LABELS
 
 EDITIONS: Mapping[str, int] = {"barriers": 2, "lattice": 2, "stacking": 2}
 """Raised with every change of what a row computes, so that numbers saved before are computed again; 1 for others."""
@@ -87,12 +88,14 @@ class Compared:
 
     potential  whose scorecard it is
     teacher    the other potential; None: the numbers stand alone
-    labels     structures that the training never saw, with their labels; None: no row of errors
+    labels     structures that the training never saw, with their labels; None: the row of errors has no numbers
+    unlabelled why there are no labels, where there are none
     """
 
     potential: Potential
     teacher: Potential | None = None
     labels: Sequence[Labelled] | None = None
+    unlabelled: str = NO_LABELS
 
 
 def run(
@@ -109,7 +112,8 @@ def run(
            never kept, and nothing of a potential without hash
     say    told which row is under way; first: rows made elsewhere, put before the others
 
-    A row that cannot be computed says why in its problems. Raises InputError for settings that make no sense.
+    A row that cannot be computed says why in its problems. Without labels that is all the row of errors says: nothing
+    was asked of the potential, so no goal is missed. Raises InputError for settings that make no sense.
     """
     rows = list(first)
     for name in config.rows:
@@ -145,7 +149,7 @@ def identity(row: str, config: Config, card: Card, labels: Sequence[Labelled] | 
 
 def _row(name: str, config: Config, compared: Compared, hooks: Hooks) -> list[Row]:
     if name == "errors":
-        return [] if compared.labels is None else [_errors(config, compared, hooks)]
+        return [_errors(config, compared, hooks)]
     if name == "dynamics":
         return [_dynamics(config, compared, hooks)]
     if name == "speed":
@@ -200,7 +204,9 @@ def _digest(structures: Mapping[str, Structure]) -> str:
 
 
 def _errors(config: Config, compared: Compared, hooks: Hooks) -> Row:
-    labels = compared.labels
+    empty, labels = Row("errors", "Errors on held-out labels", ()), compared.labels
+    if labels is None:
+        return replace(empty, problems=(compared.unlabelled,))
 
     def asked(potential: Potential) -> Answers:
         key = identity("errors", config, potential.card, labels)
@@ -208,7 +214,7 @@ def _errors(config: Config, compared: Compared, hooks: Hooks) -> Row:
 
     own = asked(compared.potential)
     other = asked(compared.teacher) if config.both and compared.teacher is not None else None
-    return _alone(Row("errors", "Errors on held-out labels", ()), own, other, errors.judge_alone(own.numbers))
+    return _alone(empty, own, other, errors.judge_alone(own.numbers))
 
 
 def _dynamics(config: Config, compared: Compared, hooks: Hooks) -> Row:

@@ -56,22 +56,31 @@ def quantity(content: float) -> str:
 
 
 def judge(own: Numbers, other: Numbers) -> tuple[Verdict, ...]:
-    """Spacing of each empty host against the other potential's; the other spacings are in the table."""
+    """Spacing of each empty host that the other potential has, against it; the other spacings are in the table."""
     empty = quantity(0.0)
-    return tuple(
-        Verdict(f"spacing of the empty {phase} host", abs(percent(numbers[empty], other[case][empty])), limit, "%")
-        for phase, limit in GOAL_EMPTY_PERCENT.items()
-        for case, numbers in own.items()
-        if case.startswith(phase) and empty in numbers
-    )
+    verdicts = []
+    for phase, limit in GOAL_EMPTY_PERCENT.items():
+        for case, numbers in other.items():
+            if case.startswith(phase) and empty in numbers:
+                mine = own.get(case, {}).get(empty)
+                value = None if mine is None else abs(percent(mine, numbers[empty]))
+                verdicts.append(Verdict(f"spacing of the empty {phase} host", value, limit, "%"))
+    return tuple(verdicts)
 
 
 def judge_alone(own: Numbers) -> tuple[Verdict, ...]:
-    """Spacing of the empty host over the widest of the filled ones: layers without ions do not drift apart."""
+    """Spacing of the empty host over the widest of the filled ones: layers without ions do not drift apart.
+
+    The larger of both phases; not computed where either lacks its empty host or all filled ones.
+    """
+    ratios = [ratio for phase in GOAL_EMPTY_PERCENT if (ratio := _empty_over_filled(own, phase)) is not None]
+    value = max(ratios) if len(ratios) == len(GOAL_EMPTY_PERCENT) else None
+    return (Verdict("empty host over the widest filled one", value, WIDEST, "x"),)
+
+
+def _empty_over_filled(own: Numbers, phase: str) -> float | None:
+    """Spacing of the empty host of a phase over that of its widest filled one; None where either is missing."""
+    numbers = next((numbers for case, numbers in own.items() if case.startswith(phase)), {})
     empty = quantity(0.0)
-    ratios = [
-        numbers[empty] / max(value for name, value in numbers.items() if name != empty)
-        for numbers in own.values()
-        if empty in numbers and len(numbers) > 1
-    ]
-    return (Verdict("empty host over the widest filled one", max(ratios, default=None), WIDEST, "x"),)
+    filled = [value for name, value in numbers.items() if name != empty]
+    return numbers[empty] / max(filled) if filled and empty in numbers else None

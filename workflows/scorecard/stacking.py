@@ -50,7 +50,7 @@ def swaps(own: Mapping[str, float], other: Mapping[str, float]) -> list[tuple[st
     """Pairs of stackings whose order differs, where `other` holds them for more than `DEGENERATE_MEV` apart."""
     return [
         (a, b)
-        for a, b in combinations(other, 2)
+        for a, b in combinations(own, 2)
         if abs(other[a] - other[b]) > DEGENERATE_MEV and (own[a] - own[b]) * (other[a] - other[b]) <= 0
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import stat
@@ -78,6 +79,26 @@ def test_several_frames(structure, tmp_path):
         same(one.structure, other)
     with pytest.raises(InputError, match="holds 3 frames"):
         io.read(tmp_path / "a.xyz")
+
+
+@pytest.mark.parametrize("name", ["a.extxyz.gz", "a.XYZ.GZ"])
+def test_packed_frames_are_those_of_the_file(structure, tmp_path, name, monkeypatch):
+    text = frame_text(Frame(structure, {"k": 0})) + frame_text(Frame(structure.take([0, 1]), {"k": 1}))
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()))
+    back = read_frames(tmp_path / name)
+    assert [frame.metadata["k"] for frame in back] == [0, 1]
+    same(back[0].structure, structure)
+    same(back[1].structure, structure.take([0, 1]))
+    monkeypatch.setattr("simkit.io.frames.MAXIMUM_BYTES", len(text) - 1)
+    with pytest.raises(InputError, match="unpacks to more"):
+        read_frames(tmp_path / name)
+
+
+@pytest.mark.parametrize("damage", [lambda packed: packed[:-9], lambda packed: b"1\n" + packed, lambda _: b"plain"])
+def test_damaged_packed_frames_are_refused(structure, tmp_path, damage):
+    (tmp_path / "a.xyz.gz").write_bytes(damage(gzip.compress(frame_text(Frame(structure)).encode())))
+    with pytest.raises(InputError, match="no whole gzip file"):
+        read_frames(tmp_path / "a.xyz.gz")
 
 
 def test_ase_reads_what_we_write_and_the_other_way(structure, tmp_path):
