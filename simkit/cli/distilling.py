@@ -11,23 +11,31 @@ import typer
 from simkit.workflows.distill.recipe import read_recipe
 from simkit.workflows.distill.run import Given, distill
 
-Recipe = Annotated[str, typer.Argument(help="TOML file (teacher, cells, rounds, model), or a shipped one: nalox.")]
+Recipe = Annotated[str, typer.Argument(help="TOML file (teacher, cells, model), or a shipped one: nalox, fine-tune.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of labels, trainings, model; taken up again.")]
 Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="Labelled structures of your own (extended XYZ: energy, forces, stress), no teacher."),
+    list[Path] | None,
+    typer.Option(
+        "--data", help="Labels of your own (extended XYZ: energy, forces, stress) in place of a teacher's; repeatable."
+    ),
 ]
-Start = Annotated[Path | None, typer.Option("--start", help="A model (its .json) to go on from: fine-tuning.")]
+Add = Annotated[
+    list[Path] | None,
+    typer.Option("--add", help="Structures to learn besides; the teacher labels those without energy; repeatable."),
+]
+Start = Annotated[Path | None, typer.Option("--start", help="A model to go on from: its .json, or nalox.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Change one key of the recipe: training.epochs=50.")]
 
 
-def distill_command(recipe: Recipe, out: Out, data: Data = None, start: Start = None, settings: Set = None) -> None:
+def distill_command(
+    recipe: Recipe, out: Out, data: Data = None, add: Add = None, start: Start = None, settings: Set = None
+) -> None:
     """Make a small fast model from a teacher, or from your own labels. Stages that are done are not done again."""
     begun = time.monotonic()
 
     def tell(sentence: str) -> None:
         typer.echo(f"{time.monotonic() - begun:7.0f} s  {sentence}")
 
-    made = distill(read_recipe(recipe, settings or []), out, Given(data, start), tell)
+    made = distill(read_recipe(recipe, settings or []), out, Given(tuple(data or ()), start, tuple(add or ())), tell)
     for path in made.models:
         typer.echo(f"simkit:{path}")

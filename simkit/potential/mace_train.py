@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -11,6 +12,7 @@ from safetensors.torch import load as load_tensors
 
 from simkit.errors import CorruptFileError, InputError
 from simkit.potential.card import Card
+from simkit.potential.cards import from_record
 from simkit.potential.mace import check_module, unpickle
 from simkit.potential.mace_format import build, read_record, save_safe, stem
 from simkit.potential.mace_widen import Width, widened
@@ -37,6 +39,21 @@ def trainable(path: str | Path, width: Width | None = None, seed: int = 0) -> to
     if width is not None and (given["hidden_irreps"], given["num_bessel"]) != (f"{width.channels}x0e", width.bessel):
         module = widened(module, record["model"], given, width, seed)
     return module.requires_grad_(True).train()
+
+
+def with_constants(path: str | Path, energies_eV: Mapping[int, float], base: str | Path) -> Path:
+    """Write the model of `path` with other constants (eV) of the elements (atomic numbers); returns the JSON's path.
+
+    Raises InputError when it has several heads, or knows other elements than are given.
+    """
+    module = trainable(path).requires_grad_(False).eval()
+    known = [int(z) for z in module.atomic_numbers]
+    if sorted(known) != sorted(energies_eV):
+        raise InputError(f"{path} knows the atomic numbers {known}, constants are given for {sorted(energies_eV)}.")
+    stored = module.atomic_energies_fn.atomic_energies
+    stored.copy_(torch.tensor([energies_eV[z] for z in known], dtype=stored.dtype).reshape(stored.shape))
+    record = read_record(stem(path).with_name(stem(path).name + ".json"))
+    return save_safe(module, base, from_record(record["card"], f"in {path}"))
 
 
 def whole_checkpoint(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What a distillation refuses, records and keeps apart: recipes, words of the card, held-out cells, own labels."""
+"""What a distillation refuses, records and keeps apart: recipes, words of the card, held-out cells."""
 
 import hashlib
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from ase.calculators.lj import LennardJones
 
 from simkit import potential
+from simkit.config import checked
 from simkit.errors import CorruptFileError, InputError
 from simkit.potential import cards
 from simkit.potential.base import Evaluation
@@ -15,10 +16,11 @@ from simkit.structure import Structure
 from simkit.workflows.distill import baseline, dataset, heldout, labelling, stages
 from simkit.workflows.distill.active import Active
 from simkit.workflows.distill.export import error_sentence
+from simkit.workflows.distill.own import Given
 from simkit.workflows.distill.perturb import variants
 from simkit.workflows.distill.recipe import Recipe, own_words, read_recipe
-from simkit.workflows.distill.run import Given, Work, begun, distill, opened, own_labels
-from simkit.workflows.distill.sampling import Sampling, draw
+from simkit.workflows.distill.run import begun, distill, opened
+from simkit.workflows.distill.sampling import Sampling, Stratum, draw
 from simkit.workflows.distill.starting import check_widths
 from simkit.workflows.distill.train import REQUEST, differences, request_of
 from simkit.workflows.distill.training import Training
@@ -128,30 +130,6 @@ def test_what_could_not_be_measured_and_what_was_lost_is_said():
     assert "3 of 9 structures" in words and "1 of 4 runs broke down, 2 of 8 frames were lost" in words
 
 
-def test_own_labels_hold_out_whole_compositions_or_one_block(tmp_path):
-    recipe = Recipe(name="x", seed=1, held_out=3)
-    many = [label([11, 8, 8][: 2 + k % 2] + [25] * (k // 4), seed=k) for k in range(20)]
-    alike = [label([11, 8], seed=k) for k in range(20)]
-    for name, given in (("many", many), ("alike", alike)):
-        path = tmp_path / f"{name}.extxyz"
-        dataset.write_extxyz(path, given)
-        learnt, held_out, how = own_labels(Work(recipe, Given(path), opened(tmp_path / name), print))
-        assert 1 <= len(held_out) <= 3 and len(learnt) + len(held_out) == 20
-        formulas = {item.structure.formula for item in learnt} & {item.structure.formula for item in held_out}
-        assert ("one block" in how) == bool(formulas) == (name == "alike")
-
-
-def test_own_labels_keep_open_sides_and_read_virials(tmp_path):
-    given = label([11, 8], periodic=(True, True, False))
-    dataset.write_extxyz(tmp_path / "a.extxyz", [given])
-    text = (tmp_path / "a.extxyz").read_text()
-    (back,) = dataset.read_extxyz(tmp_path / "a.extxyz")
-    assert back.structure.periodic.tolist() == [True, True, False]
-    (tmp_path / "v.extxyz").write_text(text.replace("REF_stress", "virial"))
-    (turned,) = dataset.read_extxyz(tmp_path / "v.extxyz")
-    assert np.allclose(turned.stress, -back.stress / back.structure.volume, rtol=1e-12)
-
-
 def test_elements_without_labels_get_the_mean_constant():
     found = baseline.fit([label([11, 8]), label([11, 8, 8], -4.0, 1)], 5.0, ("Ti", "O")).energies_eV
     assert set(found) == {8, 11, 22} and found[22] == pytest.approx((found[8] + found[11]) / 2, rel=1e-12)
@@ -209,7 +187,24 @@ def test_cards_that_are_no_cards_are_corrupt():
             cards._record(text, "x.json")
     with pytest.raises(CorruptFileError):
         cards.from_record(None, "x.json")
+    with pytest.raises(CorruptFileError, match="teacher that are no text"):
+        cards.from_record({"name": "a", "kind": "mace", "summary": "b", "teacher": 3}, "x.json")
 
 
 def test_held_out_dynamics_is_keyed_on_what_it_uses():
     assert set(heldout.USED) < set(Active().model_dump()) and "keep" not in heldout.USED
+
+
+@pytest.mark.parametrize("count", [11, 12])
+def test_every_kind_of_held_out_cell_meets_every_temperature(count):
+    """The temperature of a cell goes by its place in the list, and kinds of cells come in turns."""
+    kinds = [Stratum("bulk", str(k)) for k in range(count)]
+    met = {}
+    for place, kind in enumerate(heldout.turns(kinds)):
+        met.setdefault(kind, set()).add(place % 3)
+    assert list(met) == kinds and all(places == {0, 1, 2} for places in met.values())
+
+
+def test_elements_of_a_model_are_elements():
+    with pytest.raises(InputError, match=r"Xx is no element.*Na"):
+        checked(Training, {"elements": ["Na", "Xx"]})

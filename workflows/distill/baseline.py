@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simkit.arrays import Floats
 from simkit.elements import SYMBOLS
 from simkit.errors import InputError
 from simkit.kernels.neighbours import pairs_within
-from simkit.structure import Batch
+from simkit.structure import Batch, Structure
 from simkit.workflows.distill.dataset import Labelled
 
 
@@ -37,11 +38,7 @@ def fit(labels: Sequence[Labelled], cutoff_A: float, elements: Sequence[str] = (
     leave them undetermined they are as equal as possible. Raises InputError when every force is zero or no atom
     has a neighbour.
     """
-    numbers = sorted({int(z) for label in labels for z in label.structure.numbers})
-    fractions = np.array([[np.mean(label.structure.numbers == z) for z in numbers] for label in labels])
     per_atom = np.array([label.energy_eV / len(label.structure) for label in labels])
-    mean = float(per_atom.mean())
-    apart, *_ = np.linalg.lstsq(fractions, per_atom - mean, rcond=1e-8)  # the smallest of all minima
     atoms = sum(len(label.structure) for label in labels)
     scale = float(np.sqrt(sum(np.sum(np.square(label.forces)) for label in labels) / (3 * atoms)))
     neighbours = sum(_pairs(label, cutoff_A) for label in labels) * 2 / atoms
@@ -50,10 +47,22 @@ def fit(labels: Sequence[Labelled], cutoff_A: float, elements: Sequence[str] = (
             f"the labels have forces of {scale:g} eV/A and {neighbours:g} neighbours within {cutoff_A:g} A on average; "
             "a model needs both: add rattled or strained structures, or a larger cutoff_A."
         )
-    constants = {z: mean + float(e) for z, e in zip(numbers, apart, strict=True)}
-    others = float(np.mean(list(constants.values())))
-    table = sorted({*numbers, *(SYMBOLS.index(symbol) for symbol in elements)})
-    return Baseline({z: constants.get(z, others) for z in table}, scale, neighbours)
+    fitted = constants([label.structure for label in labels], per_atom)
+    others = float(np.mean(list(fitted.values())))
+    table = sorted({*fitted, *(SYMBOLS.index(symbol) for symbol in elements)})
+    return Baseline({z: fitted.get(z, others) for z in table}, scale, neighbours)
+
+
+def constants(structures: Sequence[Structure], per_atom: Floats) -> dict[int, float]:
+    """Constant (eV) of each atomic number, by least squares of energies per atom (eV); ascending numbers.
+
+    Where compositions leave them undetermined they are as equal as possible.
+    """
+    numbers = sorted({int(z) for structure in structures for z in structure.numbers})
+    fractions = np.array([[np.mean(structure.numbers == z) for z in numbers] for structure in structures])
+    mean = float(per_atom.mean())
+    apart, *_ = np.linalg.lstsq(fractions, per_atom - mean, rcond=1e-8)  # the smallest of all minima
+    return {z: mean + float(e) for z, e in zip(numbers, apart, strict=True)}
 
 
 def _pairs(label: Labelled, cutoff_A: float) -> int:

@@ -19,13 +19,15 @@ from simkit.structure import Structure
 SODIUM = 11
 ANIONS = (8, 9, 16)
 """Oxygen, fluorine and sulfur: two of them make one formula unit of a layered oxide."""
-ENERGY_KEYS = ("REF_energy", "energy", "dft_energy")
+ENERGY_KEYS = ("REF_energy", "energy", "dft_energy", "free_energy")
 FORCE_KEYS = ("REF_forces", "forces", "force", "dft_forces")
 STRESS_KEYS = ("REF_stress", "stress", "dft_stress")
 VIRIAL_KEYS = ("REF_virial", "REF_virials", "virial", "virials", "dft_virial")
 """Of the whole cell, eV: minus the volume times the stress."""
 SAME_FRACTION = 1e-3
 """Two structures are duplicates when their cells (A) and fractional coordinates agree to this grid."""
+MOST_STRESS_EV_PER_A3 = 3.0
+"""Nearly 500 GPa; labels above it are in other units."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +62,18 @@ def sodium_content(structure: Structure) -> float:
     return 2.0 * float((structure.numbers == SODIUM).sum()) / anions if anions else 0.0
 
 
-def fingerprint(structure: Structure) -> str:
-    """A hash that two copies of a structure share: cell and wrapped fractional coordinates on a grid of 1e-3."""
-    fractional = np.round(structure.fractional / SAME_FRACTION).astype(np.int64) % round(1 / SAME_FRACTION)
+def fingerprint(structure: Structure, grid: float = SAME_FRACTION) -> str:
+    """A hash that two copies of a structure share: cell (A) and wrapped fractional coordinates on a grid."""
+    fractional = np.round(structure.fractional / grid).astype(np.int64) % round(1 / grid)
     order = np.lexsort((*fractional.T, structure.numbers))
     rows = np.column_stack([structure.numbers, fractional])[order]
-    cell = np.round(structure.cell / SAME_FRACTION).astype(np.int64)
-    return hashlib.sha256(rows.tobytes() + cell.tobytes()).hexdigest()
+    cell = np.round(structure.cell / grid).astype(np.int64)
+    return hashlib.sha256(rows.tobytes() + cell.tobytes() + _open_sides(structure)).hexdigest()
+
+
+def _open_sides(structure: Structure) -> bytes:
+    """Which directions repeat, where not all three do."""
+    return b"" if structure.periodic.all() else structure.periodic.tobytes()
 
 
 def deduplicated(labels: Iterable[Labelled]) -> list[Labelled]:
@@ -78,14 +85,14 @@ def deduplicated(labels: Iterable[Labelled]) -> list[Labelled]:
 
 
 def checksum(labels: Sequence[Labelled]) -> str:
-    """SHA-256 over species, positions, cells, energies, forces and stresses in order."""
+    """SHA-256 over species, positions, cells, open sides, energies, forces and stresses in order."""
     digest = hashlib.sha256()
     for label in labels:
         stress = np.full((3, 3), np.nan) if label.stress is None else label.stress
         arrays = (label.structure.numbers, label.structure.positions, label.structure.cell, label.forces, stress)
         for array in arrays:
             digest.update(np.ascontiguousarray(array).tobytes())
-        digest.update(np.float64(label.energy_eV).tobytes())
+        digest.update(np.float64(label.energy_eV).tobytes() + _open_sides(label.structure))
     return digest.hexdigest()
 
 
@@ -128,35 +135,62 @@ def read_extxyz(path: str | Path) -> list[Labelled]:
 
     Energy, forces and stress (6 Voigt numbers xx yy zz yz xz xy, or 9) under the names in `ENERGY_KEYS`,
     `FORCE_KEYS` and `STRESS_KEYS`, or instead of the stress a virial under one of `VIRIAL_KEYS`; the words group and
-    origin are kept. Raises InputError, naming the frame, where
-    energy or forces are missing or are no numbers.
+    origin are kept. Raises InputError, naming the frame, where energy or forces are missing, or they or the stress are
+    no finite numbers, or the stress is above `MOST_STRESS_EV_PER_A3`.
     """
-    return [_label(frame, f"{path}, frame {index}") for index, frame in enumerate(io.read_frames(path))]
+    return [label_of(frame, where) for where, frame in frames_of(path)]
 
 
-def _label(frame: io.Frame, where: str) -> Labelled:
-    energy = next((frame.metadata[key] for key in ENERGY_KEYS if key in frame.metadata), None)
+def frames_of(path: str | Path) -> list[tuple[str, io.Frame]]:
+    """The frames of a file, each with the words that name it in errors."""
+    return [(f"{path}, frame {index}", frame) for index, frame in enumerate(io.read_frames(path))]
+
+
+def is_labelled(frame: io.Frame) -> bool:
+    """Whether a frame has an energy or forces."""
+    return any(key in frame.metadata for key in ENERGY_KEYS) or any(key in frame.columns for key in FORCE_KEYS)
+
+
+def label_of(frame: io.Frame, where: str, group: str = "data") -> Labelled:
+    """The label in a frame as `read_extxyz` reads it; group is also its origin where the frame names none."""
+    energy = _number(next((frame.metadata[key] for key in ENERGY_KEYS if key in frame.metadata), None))
     forces = next((frame.columns[key] for key in FORCE_KEYS if key in frame.columns), None)
-    if not isinstance(energy, int | float) or isinstance(energy, bool):
-        raise InputError(f"{where} has no energy; give one of {', '.join(ENERGY_KEYS)} (eV) in the comment line.")
+    if energy is None:
+        raise InputError(
+            f"{where} has no energy; give one of {', '.join(ENERGY_KEYS)} (eV, a finite number) in the comment line."
+        )
     if forces is None or forces.shape[1] != 3 or not np.isfinite(forces).all():
         raise InputError(f"{where} has no forces; give three finite columns named {', '.join(FORCE_KEYS)} (eV/A).")
     stress = _stress_of(frame, where)
-    answer = Evaluation(float(energy), forces, np.zeros((3, 3)) if stress is None else stress)
-    label = labelled(
-        frame.structure, answer, str(frame.metadata.get("group", "data")), str(frame.metadata.get("origin", "data"))
-    )
+    answer = Evaluation(energy, forces, np.zeros((3, 3)) if stress is None else stress)
+    words = (str(frame.metadata.get(name, group)) for name in ("group", "origin"))
+    label = labelled(frame.structure, answer, *words)
     return label if stress is not None else replace(label, stress=None)
+
+
+def _number(value: object) -> float | None:
+    """A finite number, written as one or in quotes; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if np.isfinite(number) else None
 
 
 def _stress_of(frame: io.Frame, where: str) -> Floats | None:
     """(3, 3) eV/A^3 of a frame, from its stress or else its virial; None where it has neither."""
-    for key in STRESS_KEYS:
+    for key in (*STRESS_KEYS, *VIRIAL_KEYS):
         if key in frame.metadata:
-            return _stress(str(frame.metadata[key]), where)
-    for key in VIRIAL_KEYS:
-        if key in frame.metadata:
-            return -_stress(str(frame.metadata[key]), where) / frame.structure.volume
+            given = _stress(str(frame.metadata[key]), where)
+            stress = given if key in STRESS_KEYS else -given / frame.structure.volume
+            if not np.abs(stress).max() <= MOST_STRESS_EV_PER_A3:
+                raise InputError(
+                    f"{where} has a stress of {np.abs(stress).max():.3g} eV/A^3 ({key}); finite numbers of at most "
+                    f"{MOST_STRESS_EV_PER_A3:g} are allowed: 1 eV/A^3 is 160.2 GPa or 1602 kbar."
+                )
+            return stress
     return None
 
 

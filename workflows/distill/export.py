@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from simkit import potential
+from simkit.elements import SYMBOLS
 from simkit.io.record import machine_name, versions
 from simkit.io.rundir import RunDirectory
 from simkit.potential.card import Card
@@ -51,17 +52,24 @@ class Origin:
 
     named    the teacher as `potential.load` takes it, or the user's file of labels and its SHA-256
     teacher  its card; None where labels are the user's own
-    data, start_sha256  the user's file; hash of the weights that all began from
+    data     the user's files; begun: the card of the model that all began from
     how      in what way held-out labels were chosen from the user's
     dropped  what dynamics in held-out cells lost
+    added    SHA-256 of each file of structures that were learnt besides
     """
 
     named: str
     teacher: Card | None
-    data: Path | None = None
-    start_sha256: str | None = None
+    data: Sequence[Path] = ()
+    begun: Card | None = None
     how: str = ""
     dropped: Dropped | None = None
+    added: Mapping[str, str] = field(default_factory=dict)
+
+    def knows(self, learnt: Sequence[Labelled]) -> set[str]:
+        """Symbols of the elements in labels, and of those that the model all began from knew."""
+        seen = {SYMBOLS[z] for label in learnt for z in set(label.structure.numbers)}
+        return seen | set((self.begun and self.begun.elements) or ())
 
 
 def export(recipe: Recipe, members: Sequence[Member], labels: Labels, origin: Origin, run: RunDirectory) -> list[Path]:
@@ -72,7 +80,12 @@ def export(recipe: Recipe, members: Sequence[Member], labels: Labels, origin: Or
     for name, member in zip(names, members, strict=True):
         model = potential.load(f"simkit:{member.model}", device="cpu")
         answers = errors.measure(model, labels.held_out)
-        own = replace(card(recipe, name, model.card, answers, origin), committee=specs)
+        known = origin.knows(labels.learnt)
+        own = replace(
+            card(recipe, name, model.card, answers, origin),
+            committee=specs,
+            elements=tuple(symbol for symbol in model.card.elements or () if symbol in known),
+        )
         paths.append(potential.save_safe(model, run.path / name, own))
         found.append(answers.numbers.get(errors.OVERALL, {}))
     run.write_json(f"{recipe.name}.record.json", record(recipe, members, labels, origin, found))
@@ -83,8 +96,8 @@ def card(recipe: Recipe, name: str, own: Card, answers: Answers, origin: Origin)
     """The card of a distilled model: what it is, how wrong it is, and what its teacher gets wrong."""
     taught = origin.teacher is not None
     made = f"distilled from {origin.named}" if taught else f"trained on labels of {origin.named}"
-    begun = f", going on from weights of sha256 {origin.start_sha256}" if origin.start_sha256 else ""
-    file = origin.data.name if origin.data else ""
+    begun = f", going on from weights of sha256 {origin.begun.sha256}" if origin.begun else ""
+    file = ", ".join(path.name for path in origin.data)
     return Card(
         name=name,
         kind="mace",
@@ -132,8 +145,9 @@ def record(
     return {
         "recipe": recipe.model_dump(mode="json"),
         "learnt_from": origin.named,
-        "data": str(origin.data or ""),
-        "start_sha256": origin.start_sha256 or "",
+        "data": ", ".join(map(str, origin.data)),
+        "added": dict(origin.added),
+        "start_sha256": origin.begun.sha256 if origin.begun else "",
         "held_out_chosen": origin.how,
         "held_out_dynamics": None if origin.dropped is None else asdict(origin.dropped),
         "labels": len(labels.learnt),

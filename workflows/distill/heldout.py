@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -73,7 +73,7 @@ def held_out_cells(source: Source, count: int, taken: Collection[str]) -> list[B
     Cells that a recipe of few possibilities draws again and again are passed over: a stratum without any new cell
     gives none. Raises InputError when no stratum has a new cell.
     """
-    kinds: list[Stratum | None] = [kind for _ in range(EACH) for kind in strata(source.sampling)][:count]
+    kinds: list[Stratum | None] = list(turns(strata(source.sampling)))[:count]
     kinds += [None] * (count - len(kinds))
     seen, found, spent = set(taken), [], set()
     for index, kind in enumerate(kinds):
@@ -91,6 +91,14 @@ def held_out_cells(source: Source, count: int, taken: Collection[str]) -> list[B
             "families), or draw fewer bases."
         )
     return found
+
+
+def turns(kinds: Sequence[Stratum]) -> Iterator[Stratum]:
+    """Every stratum `EACH` times, so that it meets every temperature of dynamics, which goes by the place of a cell."""
+    apart = len(kinds) % len(TEMPERATURES_K) == 0
+    for turn in range(EACH):
+        shift = turn % len(kinds) if apart else 0
+        yield from (*kinds[shift:], *kinds[:shift])
 
 
 def _new_cell(source: Source, index: int, kind: Stratum | None, seen: Collection[str]) -> Base | None:

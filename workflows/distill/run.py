@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import tomli_w
 
 from simkit import potential
@@ -15,10 +13,12 @@ from simkit.elements import SYMBOLS
 from simkit.errors import InputError
 from simkit.io.rundir import LOCK_FILE, Lock, RunDirectory
 from simkit.potential.base import Potential, check_elements
-from simkit.workflows.distill.dataset import Labelled, deduplicated, fingerprint, read_extxyz, write_extxyz
+from simkit.potential.card import Card
+from simkit.workflows.distill.dataset import Labelled, deduplicated, fingerprint, write_extxyz
 from simkit.workflows.distill.export import Labels, Member, Origin, export
 from simkit.workflows.distill.heldout import Dropped, held_out_cells
 from simkit.workflows.distill.labelling import Source, set_aside
+from simkit.workflows.distill.own import Given, added_labels, file_hash, on_the_zero_of, own_labels
 from simkit.workflows.distill.recipe import Recipe, own_words
 from simkit.workflows.distill.stages import (
     LabelStore,
@@ -35,14 +35,6 @@ from simkit.workflows.distill.training import Training
 
 ROUND_DECAY = 0.1
 """In a round before the last the learning rate falls only to this share of its start: the model goes on learning."""
-
-
-@dataclass(frozen=True)
-class Given:
-    """What a user brings: labelled structures of their own, and a model to start from."""
-
-    data: Path | None = None
-    start: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -68,11 +60,15 @@ class Work:
 def distill(recipe: Recipe, out: str | Path, given: Given, tell: Tell, teacher: Potential | None = None) -> Made:
     """Make the model of a recipe in the folder `out`, or take up what an earlier call left there.
 
-    given.data trains on the user's own labels instead of a teacher's, without active rounds; given.start goes on from
-    an existing model. teacher replaces the one the recipe names (an ASE calculator through `potential.from_ase`).
-    Every stage keeps what it made: a call that is interrupted and repeated does the missing rest, and what was made
-    with other settings is set aside. Raises InputError when another process works in `out`, and what the stages raise.
+    given.data trains on the user's own labels instead of a teacher's, without active rounds; given.added are learnt
+    besides what the recipe draws; given.start goes on from an existing model, its constants of the elements moved to
+    the energies of the labels. teacher replaces the one the recipe names (an ASE calculator through
+    `potential.from_ase`). Every stage keeps what it made: a call that is interrupted and repeated does the missing
+    rest, and what was made with other settings is set aside. Raises InputError when another process works in `out`,
+    when both data and added are given, and what the stages raise.
     """
+    if given.files and given.added:
+        raise InputError("structures are added to those of a teacher, own labels replace it: give all files to --data.")
     run = opened(Path(out))
     try:
         return _distilled(Work(recipe, given, run, tell), teacher)
@@ -83,9 +79,9 @@ def distill(recipe: Recipe, out: str | Path, given: Given, tell: Tell, teacher: 
 
 def _distilled(work: Work, teacher: Potential | None) -> Made:
     given, run = work.given, work.run
-    spec = "" if given.data else work.recipe.teacher if teacher is None else teacher.card.name
+    spec = "" if given.files else work.recipe.teacher if teacher is None else teacher.card.name
     work = replace(work, recipe=own_words(work.recipe, spec, work.tell))
-    if given.data and any(stage.more or stage.active for stage in work.recipe.polish):
+    if given.files and any(stage.more or stage.active for stage in work.recipe.polish):
         work.tell("polish.more and polish.active are left out: labels are those of the data, and there is no teacher")
         polish = tuple(stage.model_copy(update={"more": None, "active": None}) for stage in work.recipe.polish)
         work = replace(work, recipe=work.recipe.model_copy(update={"polish": polish}))
@@ -94,36 +90,43 @@ def _distilled(work: Work, teacher: Potential | None) -> Made:
     run.write_bytes("recipe.toml", tomli_w.dumps(work.recipe.model_dump(mode="json", exclude_none=True)).encode())
     if given.start is not None and work.recipe.committee > 1:
         work.tell("all members go on from one model: their spread says less than that of models begun apart")
-    if given.data is not None:
-        labels, held_out, how = own_labels(work)
-        trained, dropped = members(work, labels, [given.start] * work.recipe.committee), None
+    if given.files:
+        own = own_labels(given.files, work.recipe.held_out, work.recipe.seed, work.tell)
+        labels, held_out, how = own.learnt, own.held_out, own.how
+        trained, dropped = members(work, labels, [begin(work, labels)] * work.recipe.committee), None
         for number in range(len(work.recipe.polish)):
             trained = polished(work, labels, number, [item.model_path for item in trained])
-        spec, card = f"{given.data.name} (sha256 {file_hash(given.data)})", None
+        spec, card = ", ".join(f"{path.name} (sha256 {file_hash(path)})" for path in given.files), None
     else:
         teacher = teacher or potential.load(work.recipe.teacher)
         labels, held_out, trained, dropped = taught_models(work, teacher)
         how, card = "", potential.card_of(spec) or teacher.card
     write_extxyz(run.path / "held-out.extxyz", held_out)
-    origin = Origin(spec, card, given.data, given.start and model_hash(given.start), how, dropped)
-    rounds = 0 if given.data else work.recipe.rounds * work.recipe.round_epochs
+    begun_from = None if given.start is None else model_card(given.start)
+    added = {path.name: file_hash(path) for path in given.added}
+    origin = Origin(spec, card, given.files, begun_from, how, dropped, added)
+    rounds = 0 if given.files else work.recipe.rounds * work.recipe.round_epochs
     stages = [work.recipe.training.epochs, *(stage.epochs for stage in work.recipe.polish)]
     first = sum(stages[:-1])
     seed, judging = work.recipe.seed, judges(work.recipe)
-    own = [Member(t.model_path, seed + k, t, first + (rounds if k < judging else 0)) for k, t in enumerate(trained)]
-    paths = export(work.recipe, own, Labels(labels, held_out), origin, run)
+    made = [Member(t.model_path, seed + k, t, first + (rounds if k < judging else 0)) for k, t in enumerate(trained)]
+    paths = export(work.recipe, made, Labels(labels, held_out), origin, run)
+    unseen = sorted(set(potential.load(f"simkit:{trained[0].model_path}").card.elements or ()) - origin.knows(labels))
+    if unseen:
+        work.tell(f"no label holds {', '.join(unseen)}: the card of the model leaves them out, and it refuses them")
     run.log("distilled", labels=len(labels), held_out=len(held_out), models=[str(path) for path in paths])
     return Made(tuple(paths), tuple(labels), tuple(held_out), run)
 
 
-def model_hash(start: Path) -> str:
-    """SHA-256 of the weights of a model to start from."""
-    return str(potential.load(f"simkit:{starting_model(start)}", device="cpu").card.sha256)
+def model_card(start: Path) -> Card:
+    """The card of a model to start from."""
+    return potential.load(f"simkit:{starting_model(start)}", device="cpu").card
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def begin(work: Work, labels: Sequence[Labelled]) -> Path | None:
+    """The model that the first training goes on from, on the energy zero of its labels; None where none is given."""
+    start = work.given.start
+    return None if start is None else on_the_zero_of(labels, start, work.run.path / "begun", work.tell)
 
 
 def opened(out: Path) -> RunDirectory:
@@ -150,7 +153,9 @@ def taught_models(work: Work, teacher: Potential) -> tuple[list[Labelled], list[
     source = Source(recipe.cells, teacher, recipe.seed)
     check_elements([SYMBOLS.index(symbol) for symbol in recipe.cells.elements], teacher.card)
     labels = drawn_labels(source, 0, recipe.cells.bases, LabelStore(folder / "round-0", "first labels", work.tell))
-    starts = [work.given.start] * recipe.committee
+    if work.given.added:
+        labels = deduplicated(labels + added_labels(work.given.added, source, folder, work.tell))
+    starts = [begin(work, labels)] * recipe.committee
     for number in range(1, recipe.rounds + 1):
         students = [learn(work, labels, number, k, starts[k]) for k in range(judges(recipe))]
         starts[: len(students)] = [item.model_path for item in students]
@@ -255,7 +260,7 @@ def _train(
         work.tell(f"{name}: epoch {epoch + 1} of {settings.epochs}: {numbers}")
 
     seed, folder = work.recipe.seed + member, work.run.path / "models" / name
-    if work.given.data is None:
+    if not work.given.files:
         settings = settings.model_copy(update={"elements": work.recipe.cells.elements})
     model = None if start is None else starting_model(start)
     changed = differences(folder, request_of(labels, settings, seed, model))
@@ -270,29 +275,3 @@ def together(models: Sequence[Path], recipe: Recipe) -> Potential:
     if len(models) == 1:
         return potential.load(f"simkit:{models[0]}", device=device)
     return potential.load("committee:" + ",".join(f"simkit:{path}" for path in models), device=device)
-
-
-def own_labels(work: Work) -> tuple[list[Labelled], list[Labelled], str]:
-    """The user's labels, those held out, and how these were chosen.
-
-    At most `held_out` of the recipe and at most a fifth: whole groups of one composition and number of atoms, drawn
-    with the seed, so that no sibling of a held-out structure is learnt; where no group is small enough, the last
-    structures of the file in one block. Raises InputError for fewer than 5 different structures.
-    """
-    labels = deduplicated(read_extxyz(work.given.data or Path()))
-    count = min(work.recipe.held_out, len(labels) // 5)
-    if count == 0:
-        raise InputError(f"{work.given.data} holds {len(labels)} different structures; at least 5 are needed.")
-    groups: dict[bytes, list[int]] = {}
-    for index, label in enumerate(labels):
-        groups.setdefault(np.sort(label.structure.numbers).tobytes(), []).append(index)
-    chosen: set[int] = set()
-    names = sorted(groups)
-    for k in np.random.default_rng(work.recipe.seed).permutation(len(names)):
-        if len(chosen) + len(groups[names[k]]) <= count:
-            chosen.update(groups[names[k]])
-    how = "whole compositions, none of them learnt"
-    if not chosen:
-        chosen, how = set(range(len(labels) - count, len(labels))), "the last structures of the file, in one block"
-    held_out = [label for i, label in enumerate(labels) if i in chosen]
-    return [label for i, label in enumerate(labels) if i not in chosen], held_out, how

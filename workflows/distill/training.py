@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from simkit.config import Section
+from simkit.elements import SYMBOLS
 
 PLACEMENT = ("threads", "processes", "device", "fused")
 """Settings that say where and how a training runs, not what it is."""
@@ -69,3 +70,12 @@ class Training(Section):
     processes: Natural = 1
     device: Literal["cpu", "cuda"] = "cpu"
     fused: bool = True
+
+    @field_validator("elements")
+    @classmethod
+    def of_the_table(cls, elements: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is no chemical element."""
+        unknown = [symbol for symbol in elements if symbol not in SYMBOLS[1:]]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)} is no element; give symbols of the table, as Na")
+        return elements
