@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import Field
 
 from simkit import io, solve
+from simkit.arrays import Floats
 from simkit.config import Section
 from simkit.errors import InputError
 from simkit.potential import Doubtful, Evaluation, Limits, Potential, Seen, Spread, Watched
+from simkit.potential.committee import difference_spread
 from simkit.potential.watched import KEPT, SPREAD_LIMIT_EV_PER_A
 from simkit.structure import Structure
 
@@ -92,9 +95,15 @@ class Summary:
         return [
             f"The members of the committee are more than {self.limit_eV_per_A * TO_MEV:.0f} meV/Å apart in "
             f"{seen.doubtful} of {seen.evaluations} evaluations (at most {seen.forces * TO_MEV:.0f}); saved worst "
-            f"first to {FILE} ({self.saved} distinct): label these next, and train on them with simkit potentials "
-            "distill RECIPE.toml --data LABELLED."
+            f"first to {FILE} ({self.saved} distinct). To have them labelled and train again: simkit potentials "
+            "distill RECIPE.toml --add FILE; with labels of your own: simkit potentials distill RECIPE.toml --data "
+            "EARLIER --data LABELLED."
         ]
+
+    @property
+    def lines(self) -> list[str]:
+        """The same for a terminal."""
+        return [self.sentence, *(f"warning: {line}" for line in self.warnings)]
 
 
 def watched(config: Config, potential: Potential, folder: Path | None = None) -> Watched:
@@ -135,7 +144,7 @@ def finish(folder: Path, model: Watched) -> list[str]:
     found = Summary(members(model), model.limits.spread_eV_per_A, (("all", seen),), len(model.kept))
     whole = {key: value for key, value in found.to_dict().items() if key != "steps"}
     io.write_atomic(folder / "committee.json", io.json_bytes(whole))
-    return [found.sentence, *(f"warning: {line}" for line in found.warnings)]
+    return found.lines
 
 
 def summary(record: Mapping[str, Any], model: Watched) -> Summary | None:
@@ -144,6 +153,20 @@ def summary(record: Mapping[str, Any], model: Watched) -> Summary | None:
     if not steps:
         return None
     return Summary(members(model), model.limits.spread_eV_per_A, steps, len(model.kept))
+
+
+def told(page: Mapping[str, Any], found: Summary | None) -> dict[str, Any]:
+    """Content of results.json and of a page, with what a committee said: numbers, warnings and a section."""
+    if found is None:
+        return dict(page)
+    words = {"title": "Agreement of the committee", "paragraphs": [found.sentence]}
+    section = {**words, "figures": [], "tables": [], "views": ""}
+    return {
+        **page,
+        "warnings": [*page["warnings"], *found.warnings],
+        "sections": [*page["sections"], section],
+        "committee": found.to_dict(),
+    }
 
 
 def members(model: Potential) -> tuple[str, ...]:
@@ -183,6 +206,29 @@ def spread_of(evaluation: Evaluation) -> dict[str, float]:
         "energy_spread_meV_per_atom": evaluation.spread.energy * TO_MEV,
         "force_spread_meV_per_A": evaluation.spread.largest * TO_MEV,
     }
+
+
+def spread_over(energy_spread: Floats) -> dict[str, float]:
+    """Mean and largest spread of the energy over the frames (f,) eV/atom of a trajectory for JSON."""
+    mean, largest = float(energy_spread.mean()) * TO_MEV, float(energy_spread.max()) * TO_MEV
+    return {"mean_energy_spread_meV_per_atom": mean, "largest_energy_spread_meV_per_atom": largest}
+
+
+def difference_spreads(model: Potential, groups: Sequence[Sequence[Structure]]) -> list[Floats | None]:
+    """(k,) eV of each group: standard deviation over a committee's members of energies above that of the first of it.
+
+    Offsets of the members cancel from the differences. Every structure is evaluated once more, all in one batch, with
+    the energies of each member; None where the potential does not tell them.
+    """
+    if not groups:
+        return []
+    said = iter(model.evaluate([structure for group in groups for structure in group]))
+    return [_difference_spread([next(said) for _ in group]) for group in groups]
+
+
+def _difference_spread(said: Sequence[Evaluation]) -> Floats | None:
+    energies = [one.spread.members for one in said if one.spread is not None and one.spread.members is not None]
+    return difference_spread(np.stack(energies)) if len(energies) == len(said) else None
 
 
 def spread_along(path: solve.Path | None) -> dict[str, float]:

@@ -15,7 +15,7 @@ from simkit.potential.base import Potential
 from simkit.structure import Structure
 from simkit.workflows.cells import area_A2
 from simkit.workflows.common import QUIET, Hooks, named_structures
-from simkit.workflows.glides.points import Effort, Place, Point, Row, answers
+from simkit.workflows.glides.points import Apart, Effort, Place, Point, Row, answers, apart
 from simkit.workflows.glides.starts import slide_starts
 
 Mode = Literal["rigid", "normal", "held"]
@@ -53,6 +53,7 @@ class Profile:
 
     fraction (k,) of the way to the next letter, signed by direction, 0 included; energy_eV (k,) of the cell;
     structures: the slid cells, relaxed as the mode says; becomes: the gallery's name at the next letter, by letter.
+    apart: spreads of a committee above the cell that is not slid, None for a single potential.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Profile:
     becomes: dict[int, str]
     statuses: tuple[str, ...]
     structures: tuple[Structure, ...]
+    apart: Apart | None = None
 
     @property
     def letters(self) -> list[int]:
@@ -176,6 +178,7 @@ def _profile(task: _Task, fraction: np.ndarray, points: list[Point]) -> Profile:
         becomes={g: stack.glide(task.gallery, g).gaps()[task.gallery] for g in (1, -1)},
         statuses=tuple(point.status for point in points),
         structures=tuple(point.structure for point in points),
+        apart=apart(points, int(np.flatnonzero(fraction == 0.0)[0])),
     )
 
 
@@ -209,7 +212,12 @@ def galleries_of(asked: Literal["kinds"] | list[int], structure: Structure) -> l
 
 def gamma(profile: Profile, letter: int) -> measure.GammaProfile:
     """The gamma curve of one way of a profile, from the present letter (0) to the next (1)."""
-    way = letter * profile.fraction >= 0
-    order = np.argsort(np.abs(profile.fraction[way]))
+    way = points_of(profile, letter)
     plane = measure.GlidePlane(profile.area_A2, profile.formula_units, profile.letter_distance_A)
-    return measure.gamma_profile(np.abs(profile.fraction[way])[order], profile.energy_eV[way][order], plane, "start")
+    return measure.gamma_profile(np.abs(profile.fraction[way]), profile.energy_eV[way], plane, "start")
+
+
+def points_of(profile: Profile, letter: int) -> np.ndarray:
+    """Numbers of the points of one way, from the present letter to the next."""
+    way = np.flatnonzero(letter * profile.fraction >= 0)
+    return way[np.argsort(np.abs(profile.fraction[way]))]

@@ -14,8 +14,9 @@ from simkit.config import Section
 from simkit.errors import InputError
 from simkit.potential.base import Potential
 from simkit.structure import Structure
+from simkit.units import EV_PER_A2_IN_J_PER_M2
 from simkit.workflows.common import QUIET, Hooks
-from simkit.workflows.glides.points import Effort, Place, Point, Row, answers
+from simkit.workflows.glides.points import Apart, Effort, Place, Point, Row, answers, apart
 from simkit.workflows.glides.starts import ion_starts, with_nudged_ions
 from simkit.workflows.gliding import layered, plane_of
 
@@ -47,6 +48,7 @@ class Move:
     before, after  names of the galleries below and above; found: what `classify` reads of the relaxed end, "" where it
                    reads no stack
     fraction (k,) of the way, 0 included; energy_eV (k,) of the cell; area_A2 of the slab, formula_units of it
+    apart          spreads of a committee above the cell as it was, None for a single potential
     """
 
     structure: str
@@ -62,6 +64,7 @@ class Move:
     letter_distance_A: float
     statuses: tuple[str, ...]
     structures: tuple[Structure, ...]
+    apart: Apart | None = None
 
     @property
     def converged(self) -> bool:
@@ -175,6 +178,7 @@ def _move(config: Config, task: _Task, points: list[Point]) -> Move:
         letter_distance_A=plane.length_A,
         statuses=tuple(point.status for point in points),
         structures=tuple(point.structure for point in points),
+        apart=apart(points),
     )
 
 
@@ -205,6 +209,19 @@ def table(move: Move) -> dict:
         "barrier_J_per_m2": move.barrier_J_per_m2,
         "barrier_meV_per_fu": per_unit(move, move.barrier_J_per_m2),
         "barrier_at_fraction": curve.unstable_at,
+        **_spreads(move),
+    }
+
+
+def _spreads(move: Move) -> dict:
+    """Of a committee: spreads along the way, and of its highest point."""
+    if move.apart is None:
+        return {}
+    energies = move.apart.energy_eV / move.area_A2 * EV_PER_A2_IN_J_PER_M2
+    return {
+        "energy_spread_J_per_m2": energies.tolist(),
+        "barrier_spread_J_per_m2": float(energies[np.argmax(move.energy_eV)]),
+        "force_spread_meV_per_A": float(move.apart.force_eV_per_A.max()) * 1e3,
     }
 
 

@@ -76,7 +76,7 @@ def run(
         hops = ready(config, cells, chosen, relaxed)
         asked = {k: item for k, item in enumerate(hops) if item.trouble is None}
         paths = refined(bench, asked, first_bands(bench, asked))
-        found = tuple(_result(cells, item, paths.get(k)) for k, item in enumerate(hops))
+        found = facts.with_spreads([_result(cells, item, paths.get(k)) for k, item in enumerate(hops)], potential)
         vibrating = config.kinetics.attempts == "harmonic"
         return Result(found, site_energies(relaxed), harmonic(potential, found, hooks, name) if vibrating else {})
 

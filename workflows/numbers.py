@@ -105,7 +105,15 @@ def hop(result: migration.HopResult) -> dict:
         "steps": None if path is None else path.steps,
         "model_evaluations": sum(e.evaluations for e in result.ends) + (0 if path is None else path.evaluations),
         **committee.spread_along(path),
+        **_barrier_spreads(result if known else None),
     }
+
+
+def _barrier_spreads(result: migration.HopResult | None) -> dict[str, float]:
+    """Of a committee: how well its members agree about the barriers."""
+    if result is None or result.barrier_spreads_eV is None:
+        return {}
+    return dict(zip(("barrier_spread_eV", "reverse_barrier_spread_eV"), result.barrier_spreads_eV, strict=True))
 
 
 def ways(profile: gliding.Profile) -> list[dict]:
@@ -136,6 +144,20 @@ def _way(profile: gliding.Profile, letter: int) -> dict:
         "next_letter_J_per_m2": float(curve.gamma_J_per_m2[-1]),
         "next_letter_meV_per_fu": float(curve.gamma_meV_per_fu[-1]),
         "ideal_shear_stress_GPa": curve.ideal_shear_stress_GPa,
+        **_way_spreads(profile, letter),
+    }
+
+
+def _way_spreads(profile: gliding.Profile, letter: int) -> dict:
+    """Of a committee: spreads at the points of a way, and at the highest of them."""
+    if profile.apart is None:
+        return {}
+    way = gliding.points_of(profile, letter)
+    energies = profile.apart.energy_eV[way] / profile.area_A2 * EV_PER_A2_IN_J_PER_M2
+    return {
+        "gamma_spread_J_per_m2": energies.tolist(),
+        "unstable_spread_J_per_m2": float(energies[np.argmax(profile.energy_eV[way])]),
+        "force_spread_meV_per_A": float(profile.apart.force_eV_per_A[way].max()) * 1e3,
     }
 
 

@@ -209,12 +209,14 @@ class _Run:
 def finish(ledger: Ledger, found: files.Found) -> Result:
     """Write everything, mark how it ended, and free the directory."""
     directory: RunDirectory = ledger.directory
-    summary = ledger.step("report", lambda: files.write(directory, found, ledger.model.card))
+    spreads = committee.summary(ledger.record, ledger.watched)
+    summary = ledger.step("report", lambda: files.write(directory, found, ledger.model.card, spreads))
     good = not found.warnings
     ledger.mark("finished" if good else "finished, not everything converged")
     outputs.page(directory)
     ledger.close()
-    return Result(found, summary, tuple(files.lines(found)), good)
+    lines = files.lines(found) + ([] if spreads is None else spreads.lines)
+    return Result(found, summary, tuple(lines), good)
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,12 @@ def joined(batches: Sequence[Batch]) -> Batch:
     )
 
 
+def _some(spread: Spreads, systems: slice, atoms: slice) -> Spreads:
+    """The spread of some systems of a batch."""
+    members = None if spread.members is None else spread.members[systems]
+    return Spreads(spread.energy[systems], spread.forces[atoms], members)
+
+
 def parted(whole: Evaluations, batches: Sequence[Batch]) -> list[Evaluations]:
     """The evaluation of joined batches, batch by batch."""
     found, system, atom = [], 0, 0
@@ -160,7 +166,7 @@ def parted(whole: Evaluations, batches: Sequence[Batch]) -> list[Evaluations]:
                 whole.stress[systems],
                 None if whole.virials is None else whole.virials[atoms],
                 batch.system_of,
-                None if spread is None else Spreads(spread.energy[systems], spread.forces[atoms]),
+                None if spread is None else _some(spread, systems, atoms),
             )
         )
         system, atom = systems.stop, atoms.stop

@@ -16,6 +16,7 @@ from simkit.cli.mechanics import (
     Resume,
     Trust,
     ended,
+    finish,
     named,
     running,
     settings_of,
@@ -62,7 +63,8 @@ def xrd_command(  # noqa: PLR0913 (one option each)
         found = run.ledger.step("diffraction", lambda: xrd.run(settings, run.model, structures, place, run.hooks))
         xrd.write(run.directory, found)
         figures = xrd.figures(found)
-        page = run.finish(xrd.page(request.name, found, run.model.card, list(figures)), figures, found.converged)
+        results = xrd.page(request.name, found, run.model.card, list(figures))
+        page = finish(run, results, figures, found.converged)
     for line in xrd.lines(found):
         typer.echo(line)
     ended(run, page, found.converged)

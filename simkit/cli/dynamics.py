@@ -33,7 +33,9 @@ PotentialName = Annotated[str, typer.Option("--potential", help="See: simkit pot
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:0.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="float32 or float64.")]
 Trust = Annotated[str | None, typer.Option("--trust", help="Name or SHA-256 of a pickled model file you trust.")]
-Assignments = Annotated[list[str] | None, typer.Option("--set", help="key=value, as dynamics.timestep_fs=0.5.")]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", help="key=value, as dynamics.timestep_fs=0.5, committee.keep=5.")
+]
 Directory = Annotated[Path, typer.Argument(help="Run directory of simkit md.")]
 
 

@@ -110,8 +110,6 @@ def running(asked: Asked, settings: config.Section, request: Request, elements: 
             if made:
                 shutil.rmtree(asked.out, ignore_errors=True)
             raise
-    for line in committee.finish(asked.out, run.ledger.watched):
-        typer.echo(line)
 
 
 def settings_of(asked: Asked, model: type[config.Record]) -> tuple[config.Record, Request]:
@@ -123,10 +121,22 @@ def settings_of(asked: Asked, model: type[config.Record]) -> tuple[config.Record
     return config.checked(model, given), Request(name=title, committee=limits)
 
 
+def finish(run: rundirs.Run, results: dict[str, Any], figures: dict[str, object], converged: bool) -> Path:
+    """Write results, figures and page, with what a committee said; returns the page."""
+    return run.finish(committee.told(results, _spreads(run)), figures, converged)
+
+
 def ended(run: rundirs.Run, page: Path, converged: bool) -> None:
-    """Say where the page is and leave with 0, or 1 where not everything converged."""
+    """Say what a committee said and where the page is, and leave with 0, or 1 where not everything converged."""
+    found = _spreads(run)
+    for line in [] if found is None else found.lines:
+        typer.echo(line)
     typer.echo(f"report: {page.resolve()}")
     raise typer.Exit(0 if converged else 1)
+
+
+def _spreads(run: rundirs.Run) -> committee.Summary | None:
+    return committee.summary(run.ledger.record, run.ledger.watched)
 
 
 def glide_command(  # noqa: PLR0913 (one option each)
@@ -156,7 +166,7 @@ def glide_command(  # noqa: PLR0913 (one option each)
         found = run.ledger.step("gliding", lambda: glides.run(kind, settings, run.model, structures, run.hooks))
         results, figures = glides.page(request.name, kind, found, run.model.card)
         glides.write(run.directory, kind, found)
-        page = run.finish(results, figures, glides.converged(kind, found))
+        page = finish(run, results, figures, glides.converged(kind, found))
     for line in glides.lines(kind, found):
         typer.echo(line)
     ended(run, page, glides.converged(kind, found))
@@ -167,9 +177,8 @@ def _lock_study(asked: Asked) -> None:
     with running(asked, settings, settings, []) as run:
         result = run.ledger.step("lock", lambda: lock.run(settings, run.model, run.hooks))
         glides.write_lock(run.directory, result)
-        page = run.finish(
-            told.lock_page(settings.name, result, run.model.card), told.lock_figures(result), result.converged
-        )
+        results = told.lock_page(settings.name, result, run.model.card)
+        page = finish(run, results, told.lock_figures(result), result.converged)
     for line in told.lock_lines(result):
         typer.echo(line)
     ended(run, page, result.converged)
@@ -209,7 +218,7 @@ def stress_command(  # noqa: PLR0913 (one option each)
 def _end_stress(run: rundirs.Run, name: str, maps: tuple[stress_study.Mapped, ...], converged: bool) -> None:
     stress_report.write(run.directory, stress_report.maps_of(maps))
     figures = stress_figures.draw(maps, run.model.card)
-    page = run.finish(stress_report.page(name, maps, run.model.card), figures, converged)
+    page = finish(run, stress_report.page(name, maps, run.model.card), figures, converged)
     for line in stress_report.lines(maps):
         typer.echo(line)
     ended(run, page, converged)
@@ -229,7 +238,7 @@ def elastic_command(
     settings, request = settings_of(asked, elastic.Config)
     with running(asked, settings, request, structures.values()) as run:
         found = run.ledger.step("elastic", lambda: elastic.run(settings, run.model, structures, run.hooks))
-        page = run.finish(elastic.page(request.name, found, run.model.card), {}, True)
+        page = finish(run, elastic.page(request.name, found, run.model.card), {}, True)
     for name, answer in found.answers.items():
         io.write(asked.out / f"{name}.extxyz", answer.structure)
         typer.echo(elastic.line(name, answer))

@@ -19,11 +19,14 @@ from simkit.structure import Batch, Structure
 class Spread:
     """How far the members of a committee are apart on one structure; see `committee.Committee` for the formulas.
 
-    energy eV per atom, forces (n,) eV/A: one number an atom
+    energy   eV per atom
+    forces   (n,) eV/A, one number an atom
+    members  (M,) eV, the energy that each member gives, for spreads of differences; None where it was not carried on
     """
 
     energy: float
     forces: Floats
+    members: Floats | None = None
 
     @property
     def largest(self) -> float:
@@ -33,10 +36,11 @@ class Spread:
 
 @dataclass(frozen=True, eq=False)
 class Spreads:
-    """`Spread` of a whole batch: energy (m,) eV per atom, forces (n,) eV/A."""
+    """`Spread` of a whole batch: energy (m,) eV per atom, forces (n,) eV/A, members (m, M) eV or None."""
 
     energy: Floats
     forces: Floats
+    members: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +87,10 @@ class Evaluations:
     def __getitem__(self, system: int) -> Evaluation:
         first, last = np.searchsorted(self.system_of, [system, system + 1])
         virials = None if self.virials is None else self.virials[first:last]
-        spread = None
-        if self.spread is not None:
-            spread = Spread(float(self.spread.energy[system]), self.spread.forces[first:last])
+        spread, found = None, self.spread
+        if found is not None:
+            members = None if found.members is None else found.members[system]
+            spread = Spread(float(found.energy[system]), found.forces[first:last], members)
         return Evaluation(float(self.energy[system]), self.forces[first:last], self.stress[system], virials, spread)
 
     def split(self) -> list[Evaluation]:

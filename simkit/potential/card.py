@@ -11,7 +11,8 @@ class Card:
 
     elements is None where any element is accepted (an ASE calculator decides for itself); `sha256`
     is the hash of the weights, empty for potentials without a weight file. `committee` lists the specs of the
-    members of a committee; on the card of a single model, those that make a committee with it.
+    members of a committee; on the card of a single model, those that make a committee with it. The name of a model
+    with several heads ends in "?head=NAME", the head that answers.
     """
 
     name: str

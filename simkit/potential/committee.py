@@ -36,6 +36,7 @@ class Committee(Potential):
     energy  (m,) eV/atom: sqrt(sum_k (E_k - <E>)^2 / (M - 1)) / n, the standard deviation of one member. Every member
             has an offset of its own, nearly the same for structures of one composition, which is part of this number
             and cancels from differences: energies of two states of one cell are better known than their spreads say.
+            `difference_spread` of the members' energies, which are there too, says how well.
     forces  (n,) eV/A: sqrt(<|F_k - <F>|^2>) of each atom, the model deviation of Zhang, Lin, Wang, Car and E,
             Phys. Rev. Materials 3, 023804 (2019). Offsets cancel, so this is what limits are set on.
 
@@ -69,7 +70,7 @@ def combined(said: Sequence[Evaluations]) -> Evaluations:
         np.mean([one.stress for one in said], axis=0),
         None if said[0].virials is None else np.mean([one.virials for one in said], axis=0),
         system_of,
-        Spreads(energy_spread(energies, np.bincount(system_of)), force_spread(forces)),
+        Spreads(energy_spread(energies, np.bincount(system_of)), force_spread(forces), energies.T),
     )
 
 
@@ -77,6 +78,12 @@ def energy_spread(energies: Floats, atoms: Floats) -> Floats:
     """(m,) eV/atom: standard deviation (M - 1 in the denominator) over members of energies (M, m) eV; atoms (m,)."""
     with np.errstate(invalid="ignore"):  # an infinite energy has no spread: nan, as the solvers see it too
         return energies.std(axis=0, ddof=1) / atoms
+
+
+def difference_spread(energies: Floats, first: int = 0) -> Floats:
+    """(k,) eV: standard deviation over members of the energies (k, M) eV of k states, each above state `first`."""
+    with np.errstate(invalid="ignore"):
+        return (energies - energies[first]).std(axis=1, ddof=1)
 
 
 def force_spread(forces: Floats) -> Floats:

@@ -15,6 +15,7 @@ from simkit.potential.base import Potential
 from simkit.potential.card import Card
 from simkit.potential.cards import SCORECARD, all_cards, read_card
 from simkit.potential.committee import KIND, Committee, committee_card
+from simkit.potential.mace_heads import parted
 from simkit.potential.sum import SumPotential, common_elements
 
 DEFAULT = "simkit:nalox"
@@ -215,7 +216,8 @@ def with_dispersion(base: Potential) -> SumPotential:
     """The potential plus PBE-D3(BJ), on the card of that sum where there is one."""
     d3 = backend("d3").load_d3(read_card("d3"))
     cards = all_cards()
-    name = f"{base.card.name}+d3"
+    model, head = parted(base.card.name)
+    name = f"{model}+d3{head}"
     own = cards.get(name) or replace(
         base.card,
         name=name,

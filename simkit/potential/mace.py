@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from simkit.elements import SYMBOLS
-from simkit.errors import CorruptFileError, InputError, UntrustedFileError, nearest
+from simkit.errors import CorruptFileError, InputError, UntrustedFileError
 from simkit.kernels.edges import Edges, edges_of
 from simkit.kernels.neighbours import pairs_within
 from simkit.potential import cuda_graph
@@ -25,6 +25,7 @@ from simkit.potential.gradient_host import gathered
 from simkit.potential.mace_accelerated import module_for, telling_failures
 from simkit.potential.mace_backend import MACE, ScaleShiftMACE, quarantine
 from simkit.potential.mace_frame import Data, Reading
+from simkit.potential.mace_heads import head_index, heads_of, name_of_head
 from simkit.potential.mace_host import evaluate_on_host, host_bytes_per_edge
 from simkit.potential.mace_host_gate import check_parity, gate_cell
 from simkit.potential.mace_host_weights import HostModel, read_model
@@ -45,13 +46,16 @@ class MACEPotential(Potential):
     The energy is the total one, with the isolated-atom energies the model was trained with. Forces are
     deterministic on the CPU; on CUDA the order of sums is not promised. Whatever evaluates the model other than mace's
     own module with edges from the host (the kernels, lists on the device, another backend, recorded steps) is held to
-    that when it is made; SimkitError with the numbers when they disagree.
+    that when it is made; SimkitError with the numbers when they disagree. Of a model of several heads the card names
+    the one that answers. Elements that a given card leaves out stay left out: the model has weights for them, and never
+    saw them.
     """
 
     def __init__(self, module: torch.nn.Module, card: Card, place: Place) -> None:
         check_module(module)
         self._place = place
-        self._head = head_index(list(getattr(module, "heads", ["Default"])), place.head)
+        heads = heads_of(module)
+        self._head = head_index(heads, place.head)
         self._cutoff_A = float(module.r_max)
         known = module.atomic_numbers.cpu().numpy()
         self._species = np.full(len(SYMBOLS), -1)
@@ -71,7 +75,8 @@ class MACEPotential(Potential):
         self._module = module.to(device=place.device, dtype=place.dtype)
         self.card = replace(
             card,
-            elements=tuple(SYMBOLS[z] for z in known),
+            name=name_of_head(card.name, heads, self._head),
+            elements=tuple(SYMBOLS[z] for z in known if card.elements is None or SYMBOLS[z] in card.elements),
             cutoff_A=self._cutoff_A,
             device=str(place.device),
             dtype=str(place.dtype).removeprefix("torch."),
@@ -223,18 +228,6 @@ def check_module(module: torch.nn.Module) -> None:
         )
     if getattr(module, "embedding_specs", None) is not None:
         raise InputError("this MACE model needs a charge or spin for each structure, which simkit does not give.")
-
-
-def head_index(heads: list[str], wanted: str | None) -> int:
-    """Place of the head asked for. Raises InputError when there are several and none is named."""
-    if wanted is not None:
-        if wanted not in heads:
-            raise InputError(f"the model has no head {wanted!r}; {nearest(wanted, heads)}")
-        return heads.index(wanted)
-    defaults = [i for i, head in enumerate(heads) if head.lower() == "default"]
-    if len(heads) > 1 and not defaults:
-        raise InputError(f"the model has the heads {', '.join(heads)}; choose one as in 'mace:FILE?head={heads[0]}'.")
-    return defaults[0] if defaults else 0
 
 
 def load_trusted(path: Path, trust: str | None, card: Card, place: Place) -> MACEPotential:

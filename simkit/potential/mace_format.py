@@ -30,6 +30,7 @@ from simkit.potential.mace_backend import (
     quarantine,
     readout_classes,
 )
+from simkit.potential.mace_heads import parted
 
 SCHEMA = 1
 MODELS = {"ScaleShiftMACE": ScaleShiftMACE}
@@ -43,8 +44,9 @@ DROPPED = ("cueq_config", "embedding_specs")
 def save_safe(model: torch.nn.Module | MACEPotential, path: str | Path, card: Card) -> Path:
     """Write `path`.safetensors and `path`.json, atomically, and check that they give the same model back.
 
-    model is a MACE module or a potential made of one. Returns the path of the JSON file. Raises InputError
-    for models that are no ScaleShiftMACE or cannot be rebuilt from their arguments.
+    model is a MACE module or a potential made of one; all its heads are saved, and the card is named after none of
+    them. Returns the path of the JSON file. Raises InputError for models that are no ScaleShiftMACE or cannot be
+    rebuilt from their arguments.
     """
     module = model.module if isinstance(model, MACEPotential) else model
     check_module(module)
@@ -64,7 +66,7 @@ def save_safe(model: torch.nn.Module | MACEPotential, path: str | Path, card: Ca
         "dtype": dtype,
         "sha256": digest,
         "arguments": arguments,
-        "card": asdict(replace(card, sha256=digest)),
+        "card": asdict(replace(card, name=parted(card.name)[0], sha256=digest)),
     }
     write_atomically(base.with_name(base.name + ".safetensors"), tensors)
     text = json.dumps(record, indent=1, allow_nan=False).encode()

@@ -160,10 +160,6 @@ def joined(parts: list[Evaluations], batch: Batch) -> Evaluations:
     if len(parts) == 1:
         return parts[0]
     virials = None if parts[0].virials is None else np.concatenate([p.virials for p in parts])
-    spreads = [p.spread for p in parts if p.spread is not None]
-    spread = None
-    if spreads:
-        spread = Spreads(np.concatenate([s.energy for s in spreads]), np.concatenate([s.forces for s in spreads]))
     system_of: Integers = batch.system_of
     return Evaluations(
         np.concatenate([p.energy for p in parts]),
@@ -171,5 +167,13 @@ def joined(parts: list[Evaluations], batch: Batch) -> Evaluations:
         np.concatenate([p.stress for p in parts]),
         virials,
         system_of,
-        spread,
+        _spreads([p.spread for p in parts if p.spread is not None]),
     )
+
+
+def _spreads(parts: list[Spreads]) -> Spreads | None:
+    if not parts:
+        return None
+    told = [s.members for s in parts if s.members is not None]
+    members = np.concatenate(told) if len(told) == len(parts) else None
+    return Spreads(np.concatenate([s.energy for s in parts]), np.concatenate([s.forces for s in parts]), members)

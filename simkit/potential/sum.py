@@ -37,14 +37,20 @@ class SumPotential(Potential):
             sum(r.stress for r in results),
             sum(r.virials for r in results) if virials else None,
             batch.system_of,
-            _spread([r.spread for r in results if r.spread is not None]),
+            _spread(results),
         )
 
 
-def _spread(found: Sequence[Spreads]) -> Spreads | None:
+def _spread(results: Sequence[Evaluations]) -> Spreads | None:
+    """Spread of the sum; the other parts are added to each member, and members of several parts are not paired."""
+    told = [r for r in results if r.spread is not None]
+    found = [r.spread for r in told]
     if not found:
         return None
-    return Spreads(np.sqrt(sum(s.energy**2 for s in found)), np.sqrt(sum(s.forces**2 for s in found)))
+    members = None
+    if len(found) == 1 and found[0].members is not None:
+        members = found[0].members + (sum(r.energy for r in results) - told[0].energy)[:, None]
+    return Spreads(np.sqrt(sum(s.energy**2 for s in found)), np.sqrt(sum(s.forces**2 for s in found)), members)
 
 
 def common_elements(parts: Sequence[Potential]) -> tuple[str, ...] | None:

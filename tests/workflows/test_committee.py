@@ -52,7 +52,8 @@ def test_a_relaxation_saves_what_to_label_next_and_says_so(relaxed):
     warnings = [line for line in out.splitlines() if line.startswith("warning")]
     assert len(warnings) == 1
     assert f"({len(frames)} distinct)" in warnings[0]
-    assert "simkit potentials distill" in warnings[0]
+    assert "simkit potentials distill RECIPE.toml --add FILE" in warnings[0]
+    assert "simkit potentials distill RECIPE.toml --data EARLIER --data LABELLED" in warnings[0]
 
 
 def test_saved_structures_carry_the_spread_that_put_them_there(relaxed):
@@ -151,6 +152,29 @@ def test_spreads_go_into_the_record_per_step_and_survive_resuming(tmp_path):
     assert len(io.read_frames(tmp_path / "run" / committee.FILE)) == found.saved == len(again.watched.kept)
 
 
+def test_energy_differences_are_known_without_the_offsets_of_members():
+    model = potential.load(SPEC)
+    cells = [copper(1, 0.02), copper(2, 0.2), copper(3, 0.2)]
+    (calm, wild), alone = committee.difference_spreads(model, [cells[:2], cells[2:]])
+    rises = [np.diff([e.energy for e in potential.load(name).evaluate(cells[:2])]) for name in ("lj", "morse")]
+    assert calm == alone[0] == 0.0
+    assert wild == pytest.approx(np.std(rises, ddof=1), rel=1e-9)
+    assert committee.difference_spreads(potential.load("lj"), [cells]) == [None]
+    assert committee.difference_spreads(model, []) == []
+
+
+def test_a_page_is_told_only_what_a_committee_said(tmp_path):
+    page = {"warnings": ["w"], "sections": [{"title": "s"}], "n": 1}
+    assert committee.told(page, None) == page
+    made = ledger(tmp_path / "run", committee.Config(spread_limit_eV_per_A=1e-3))
+    made.step("a", lambda: made.model.evaluate([copper()]))
+    found = committee.summary(made.record, made.watched)
+    told = committee.told(page, found)
+    assert told["n"] == 1 and told["warnings"] == ["w", *found.warnings] and len(found.warnings) == 1
+    assert [section["title"] for section in told["sections"]] == ["s", "Agreement of the committee"]
+    assert told["committee"]["doubtful_evaluations"] == 1
+
+
 def test_a_file_that_is_not_this_runs_is_named(tmp_path):
     (tmp_path / "structures").mkdir()
     io.write(tmp_path / committee.FILE, [copper()])
@@ -192,7 +216,7 @@ def test_a_study_by_a_committee_reports_its_spread(tmp_path):
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Agreement of the committee" in page
     assert "committee of 2 models" in page
-    assert any("label these next" in line for line in result.lines)
+    assert any("distill RECIPE.toml --add FILE" in line for line in result.lines)
     assert len(io.read_frames(tmp_path / "run" / committee.FILE)) == told["doubtful_structures_saved"] > 0
     again = study.run(settings, tmp_path / "run", resume=True, model=model)
     assert again.summary["committee"] == told

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from ionic import ionic
 
-from simkit import build, io
+from simkit import build, io, potential
 from simkit.errors import InputError
 from simkit.structure import Structure
 from simkit.trajectory import FINISHED, Trajectory
 from simkit.units import BOLTZMANN_EV_PER_K
-from simkit.workflows import diffusion, md
+from simkit.workflows import committee, diffusion, md
 from simkit.workflows.diffusion.evolution import Glide, glides, history, left_layers
 from simkit.workflows.diffusion.ladder import ladders
 from simkit.workflows.diffusion.transport import groups, motions
@@ -206,6 +206,39 @@ def test_ions_alone_give_transport_and_no_structure(tmp_path):
     result = diffusion.run(config, ionic(), {"x": cell()}, tmp_path / "run")
     assert not result.findings.histories and "only the ions were stored" in result.findings.missing[0]
     assert len(result.findings.motions) == 1 and result.findings.motions[0].density.ions == pytest.approx(7.0)
+
+
+def test_a_committee_keeps_to_the_limits_of_the_settings_and_says_how_far_it_is_apart(tmp_path):
+    model = potential.Committee([ionic("weak", 0.5), ionic("strong", 1.5)])
+    words = {**SHORT["dynamics"], "length_ps": 0.1, "temperatures_K": [600.0]}
+    config = diffusion.Config.model_validate(
+        {**SHORT, "dynamics": words, "committee": {"spread_limit_eV_per_A": 0.01, "keep": 2}}
+    )
+    out = tmp_path / "run"
+    result = diffusion.run(config, model, {"x": cell()}, out)
+    found = json.loads((out / "results.json").read_text())
+    told = found["committee"]
+    assert told["spread_limit_meV_per_A"] == pytest.approx(10.0)
+    assert told["doubtful_structures_saved"] == len(io.read_frames(out / committee.FILE)) <= 2
+    assert told["doubtful_evaluations"] == told["committee_evaluations"] == 51
+    spread = 1e3 * io.open_trajectories(out / "trajectories").column("x-600K", "frames", "energy_spread")
+    (system,) = found["systems"]
+    assert system["largest_energy_spread_meV_per_atom"] == pytest.approx(spread.max())
+    assert system["mean_energy_spread_meV_per_atom"] == pytest.approx(spread.mean())
+    (warning,) = [line for line in found["warnings"] if "distill" in line]
+    assert result.lines[-1] == f"warning: {warning}"
+    assert "Agreement of the committee" in (out / "report.html").read_text()
+    assert diffusion.stored(out)[0].committee == config.committee
+    wide = config.model_copy(update={"committee": committee.Config(spread_limit_eV_per_A=1e3)})
+    calm = diffusion.run(wide, model, {"x": cell()}, tmp_path / "wide")
+    assert not [line for line in calm.lines if "distill" in line]
+    assert not (tmp_path / "wide" / committee.FILE).exists()
+
+
+def test_a_single_potential_says_nothing_of_committees(finished):
+    result, out = finished
+    assert "committee" not in json.loads((out / "results.json").read_text())
+    assert not [line for line in result.lines if "committee" in line]
 
 
 def test_bad_settings_are_refused_before_anything_is_written(tmp_path):

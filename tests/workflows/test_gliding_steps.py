@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ionic import ionic
 
-from simkit import build, io, solve
+from simkit import build, io, potential, solve
 from simkit.config import checked
 from simkit.errors import InputError
 from simkit.workflows import (
@@ -15,9 +15,10 @@ from simkit.workflows import (
     gliding_lock,
     gliding_slabs,
     gliding_surface,
+    numbers,
 )
 from simkit.workflows.common import Hooks
-from simkit.workflows.glides import resistance
+from simkit.workflows.glides import files, resistance
 from simkit.workflows.glides.starts import with_nudged_ions
 
 MODEL = ionic()
@@ -32,6 +33,50 @@ def relaxed(*structures, cell="free", fmax=1e-3):
     found = solve.relax(list(structures), MODEL, cell, fmax, TIGHT)
     assert all(o.converged for o in found), [o.status for o in found]
     return [o.structure for o in found]
+
+
+@pytest.fixture(scope="module")
+def p2():
+    return relaxed(build.bulk(block("P2", 2)).structure)[0]
+
+
+COMMITTEE = potential.Committee([ionic("weak", 0.5), ionic("strong", 1.5)])
+"""Members whose energies differ by a factor: so do differences of energies, and the spread is that of the factors."""
+APART = np.std([0.5, 1.5], ddof=1)
+
+
+def test_a_committee_says_how_far_a_profile_is_known(p2):
+    config = gliding.Config(points=3, modes=["rigid", "held"], galleries=[0], max_steps=40)
+    for profile in gliding.run(config, COMMITTEE, {"P2": p2}).profiles:
+        for way in numbers.ways(profile):
+            gamma = np.abs(way["gamma_J_per_m2"])
+            np.testing.assert_allclose(way["gamma_spread_J_per_m2"], APART * gamma, rtol=1e-6, atol=1e-9)
+            assert way["unstable_spread_J_per_m2"] == pytest.approx(APART * gamma.max(), rel=1e-6)
+            mine = gliding.points_of(profile, way["letter"])
+            forces = [e.spread.largest for e in COMMITTEE.evaluate([profile.structures[k] for k in mine])]
+            assert way["force_spread_meV_per_A"] == pytest.approx(1e3 * max(forces), rel=1e-6)
+            assert f"± {way['unstable_spread_J_per_m2']:.4f} J/m2" in files.way_line({**way, "converged": True})
+
+
+def test_a_committee_says_how_far_a_slab_move_is_known(p2):
+    config = gliding_slabs.Config(points=3, slabs=[0], letters=[1], mode="rigid")
+    (move,) = gliding_slabs.run(config, COMMITTEE, {"P2": p2}).moves
+    told = gliding_slabs.table(move)
+    energies = np.array(told["energy_J_per_m2"])
+    np.testing.assert_allclose(told["energy_spread_J_per_m2"], APART * np.abs(energies), rtol=1e-6, atol=1e-9)
+    assert told["barrier_spread_J_per_m2"] == pytest.approx(APART * energies.max(), rel=1e-6)
+    assert told["force_spread_meV_per_A"] > 0
+
+
+def test_points_of_a_committee_are_kept_with_their_spreads(p2, tmp_path):
+    config = gliding.Config(points=3, modes=["rigid"], galleries=[0])
+    directory = io.open_run(tmp_path / "run", "", {}, resume=False)
+    first = gliding.run(config, COMMITTEE, {"P2": p2}, Hooks(directory.step))
+    counted = potential.Counted(COMMITTEE)
+    again = gliding.run(config, counted, {"P2": p2}, Hooks(directory.step))
+    assert counted.cost.evaluations == 0
+    np.testing.assert_allclose(again.profiles[0].apart.energy_eV, first.profiles[0].apart.energy_eV, rtol=1e-9)
+    assert gliding.run(config, MODEL, {"P2": p2}).profiles[0].apart is None
 
 
 @pytest.mark.parametrize(

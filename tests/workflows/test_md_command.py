@@ -8,7 +8,7 @@ from simkit import io, potential
 from simkit.cli.commands import app
 from simkit.errors import InputError
 from simkit.structure import Structure
-from simkit.workflows import md
+from simkit.workflows import committee, diffusion, md
 
 
 def crystal():
@@ -25,6 +25,8 @@ def crystal():
         (["md", "--resume", "--out", "nowhere"], "nowhere holds no molecular dynamics"),
         (["md", "x.cif", "--ensemble", "nvx"], "dynamics.ensemble = 'nvx'"),
         (["md", "x.cif", "--set", "dynamics.lenght_ps=3"], "did you mean 'length_ps'"),
+        (["md", "x.cif", "--set", "committee.spread_limit=3"], "did you mean 'spread_limit_eV_per_A'"),
+        (["md", "x.cif", "--set", "committee.keep=0"], "committee.keep = 0"),
         (["md", "x.cif", "--set", "dynamics.heating=[[1,300],[0,400]]"], "must rise"),
         (["md", "x.cif"], "no such file"),
         (["md-extend", "nowhere", "--length-ps", "5"], "nowhere holds no molecular dynamics"),
@@ -47,3 +49,14 @@ def test_trajectories_are_listed_and_written(tmp_path):
     told = runner.invoke(app, ["md-export", str(tmp_path), "al-300K", "--to", str(file), "--every", "2"])
     assert told.exit_code == 0 and "3 frames of al-300K" in told.stdout
     assert [f.metadata["time_fs"] for f in io.read_frames(file)] == [0.0, 20.0, 40.0]
+
+
+def test_the_limits_of_a_committee_are_taken_from_the_command(tmp_path):
+    file, out = tmp_path / "al.extxyz", tmp_path / "run"
+    io.write(file, crystal())
+    limits = ["--set", "committee.spread_limit_eV_per_A=1e-4", "--set", "committee.keep=1"]
+    words = ["md", str(file), "--out", str(out), "--potential", "committee:lj,morse", "--length-ps", "0.02", *limits]
+    told = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert "warning: The members of the committee are more than 0 meV" in told.stdout
+    assert len(io.read_frames(out / committee.FILE)) == 1
+    assert diffusion.stored(out)[0].committee == committee.Config(spread_limit_eV_per_A=1e-4, keep=1)

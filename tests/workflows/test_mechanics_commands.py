@@ -17,7 +17,7 @@ from simkit import build, cli, io, potential, solve
 from simkit.cli import mechanics
 from simkit.config import checked, read_toml
 from simkit.errors import InputError
-from simkit.workflows import gliding_lock, rundirs, stress_study, study
+from simkit.workflows import committee, gliding_lock, rundirs, stress_study, study
 
 STRESS = """
 name = "two cells"
@@ -210,6 +210,28 @@ def test_stress_of_files_with_a_reference(simkit, p2, tmp_path):
     assert "coarse excess field" in said
     code, _, err = simkit("stress", p2, "--reference", "P3", "--out", tmp_path / "no")
     assert code == 2 and "P3" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["stress"],
+        ["glide", "--set", "points=3", "--set", 'modes=["rigid"]', "--set", "galleries=[0]"],
+        ["elastic", "--set", "relax=false"],
+    ],
+)
+def test_a_committee_says_how_far_it_is_apart(simkit, p2, tmp_path, monkeypatch, words):
+    model = potential.Committee([ionic("weak", 0.5), ionic("strong", 1.5)])
+    monkeypatch.setattr(mechanics.potential, "load", lambda *given, **more: model)
+    command, *more = words
+    out, limit = tmp_path / "out", ("--set", "committee.spread_limit_eV_per_A=1e-9")
+    code, said, err = simkit(command, p2, "--out", out, *more, *limit)
+    assert code == 0, err
+    found = results(out)
+    assert found["committee"]["doubtful_structures_saved"] == len(io.read_frames(out / committee.FILE)) > 0
+    (warning,) = [line for line in found["warnings"] if "distill" in line]
+    assert f"warning: {warning}" in said and "committee of 2 models" in said
+    assert "Agreement of the committee" in (out / "report.html").read_text()
 
 
 def test_elastic_constants_of_a_file(simkit, p2, tmp_path):

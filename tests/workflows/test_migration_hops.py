@@ -14,6 +14,7 @@ from simkit.workflows import migration, numbers, relax
 from simkit.workflows.common import Hooks
 from simkit.workflows.hops.choice import choose
 from simkit.workflows.hops.ends import Bench, ready, relaxed_states, states_of
+from simkit.workflows.hops.outputs import hop_line
 from simkit.workflows.hops.tables import barrier_of
 
 COBALT = {"Co": 1.0}
@@ -195,7 +196,17 @@ def test_every_hop_carries_the_spread_of_a_committee(o3):
     expected = np.std([0.5, 1.5]) * largest
     assert expected > 1e-3
     assert hop.path.force_spreads_eV_per_A.max() == pytest.approx(expected, rel=1e-6)
-    assert numbers.hop(hop)["force_spread_meV_per_A"] == pytest.approx(1e3 * expected, rel=1e-6)
+    told = numbers.hop(hop)
+    assert told["force_spread_meV_per_A"] == pytest.approx(1e3 * expected, rel=1e-6)
+    for key in ("barrier", "reverse_barrier"):
+        assert told[f"{key}_spread_eV"] == pytest.approx(np.std([0.5, 1.5], ddof=1) * told[f"{key}_eV"], rel=1e-6)
+    assert f"barrier {told['barrier_eV']:.3f} ± {told['barrier_spread_eV']:.3f} eV" in hop_line(told)
+
+
+def test_a_single_potential_has_no_spread_of_barriers(o3):
+    (hop,) = migration.run(config(number=1, images=1), ionic(), {"O3": o3}).hops
+    assert hop.barrier_spreads_eV is None
+    assert not [key for key in numbers.hop(hop) if "spread" in key]
 
 
 def test_a_band_that_runs_out_of_steps_keeps_its_best_images(o3):

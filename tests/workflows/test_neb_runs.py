@@ -9,7 +9,7 @@ from ionic import ionic
 
 from simkit import build, io, potential
 from simkit.errors import InputError
-from simkit.workflows import migration, paths, relax, study, under_way
+from simkit.workflows import committee, migration, paths, relax, study, under_way
 from simkit.workflows.common import Hooks
 
 SETTINGS = {
@@ -65,6 +65,21 @@ def test_a_file_leaves_numbers_bands_pictures_and_a_page(made):
     page = (out / "report.html").read_text()
     for words in ("The network they make", "bottleneck", "What it cost", "The potential"):
         assert words in page
+
+
+def test_a_committee_is_asked_and_says_how_far_it_is_apart(o3, tmp_path):
+    model = potential.Committee([ionic("weak", 0.5), ionic("strong", 1.5)])
+    settings = migration.Config(**{**SETTINGS, "number": 1})
+    about = paths.About("O3", committee=committee.Config(spread_limit_eV_per_A=1e-3))
+    result = paths.run_files(settings, {"O3": o3}, model, paths.Job(tmp_path / "run"), about)
+    found = json.loads((tmp_path / "run" / "results.json").read_text())
+    (hop,) = found["migration"]
+    assert hop["barrier_spread_eV"] == pytest.approx(np.std([0.5, 1.5], ddof=1) * hop["barrier_eV"], rel=1e-6)
+    (warning,) = [line for line in found["warnings"] if "distill" in line]
+    assert f"warning: {warning}" in result.lines
+    assert result.converged, "doubt of a committee is no failure to converge"
+    assert found["committee"]["steps"]["migration"]["doubtful_evaluations"] > 0
+    assert "Agreement of the committee" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_ase_opens_the_band(made):

@@ -115,3 +115,12 @@ def test_parts_of_a_joined_batch_are_the_batches():
         alone = potential.load("morse").evaluate_batch(batch, True)
         for name in ("energy", "forces", "stress", "virials", "system_of"):
             assert np.array_equal(getattr(part, name), getattr(alone, name)), name
+
+
+def test_parts_of_a_committees_batch_keep_what_its_members_say():
+    batches = [Batch.of(cells()[:2]), Batch.of(cells()[2:])]
+    model = potential.load("committee:lj,morse")
+    for batch, part in zip(batches, parted(model.evaluate_batch(joined(batches), False), batches), strict=True):
+        alone = model.evaluate_batch(batch, False).spread
+        for name in ("energy", "forces", "members"):
+            assert np.array_equal(getattr(part.spread, name), getattr(alone, name)), name

@@ -7,10 +7,11 @@ import pytest
 from ionic import ionic
 from typer.testing import CliRunner
 
-from simkit import build, io
+from simkit import build, io, potential
+from simkit.cli import mechanics
 from simkit.cli.commands import app
 from simkit.errors import InputError
-from simkit.workflows import xrd
+from simkit.workflows import committee, xrd
 
 CU_KA_A = 1.54184
 """Mean of the doublet, as pymatgen has it."""
@@ -93,3 +94,53 @@ def test_the_command_draws_files_as_they_come(cell, tmp_path):
     assert (out / "figures" / "xrd-content.png").exists()
     again = CliRunner().invoke(app, [*words, "--resume"], catch_exceptions=False)
     assert again.exit_code == 0
+
+
+@pytest.fixture
+def members(monkeypatch):
+    """Two members whose energies and forces differ by a factor, in place of what the command would load."""
+    model = potential.Committee([ionic("weak", 0.5), ionic("strong", 1.5)])
+    monkeypatch.setattr(mechanics.potential, "load", lambda *words, **more: model)
+    return model
+
+
+def test_the_command_says_how_far_a_committee_is_apart(cell, members, tmp_path):
+    given, out = tmp_path / "o3.extxyz", tmp_path / "run"
+    io.write(given, cell)
+    limits = ["--set", "committee.spread_limit_eV_per_A=0.001", "--set", "committee.keep=3"]
+    words = ["xrd", str(given), "--content", "1.0", "--content", "0.5", "--out", str(out), *limits]
+    told = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert told.exit_code == 0
+    results, record = (json.loads((out / name).read_text()) for name in ("results.json", "record.json"))
+    whole = results["committee"]
+    assert whole["committee_evaluations"] == record["steps"][0]["model_evaluations"]
+    assert whole["spread_limit_meV_per_A"] == pytest.approx(1.0)
+    assert whole["doubtful_structures_saved"] == len(io.read_frames(out / committee.FILE)) <= 3
+    (warning,) = [line for line in results["warnings"] if "distill" in line]
+    assert f"warning: {warning}" in told.output and "committee of 2 models" in told.output
+    assert "Agreement of the committee" in (out / "report.html").read_text()
+    for point in results["points"]:
+        e = members.evaluate([io.read(out / "structures" / f"{point['name']}.extxyz")])[0]
+        assert point["energy_spread_meV_per_atom"] == pytest.approx(1e3 * e.spread.energy, rel=1e-6)
+        assert point["force_spread_meV_per_A"] == pytest.approx(1e3 * e.spread.largest, rel=1e-3)  # file: 8 digits
+    again = CliRunner().invoke(app, [*words, "--resume"], catch_exceptions=False)
+    assert again.exit_code == 0 and warning[:60] in again.output
+
+
+def test_the_command_says_nothing_of_committees_for_a_single_potential(cell, tmp_path):
+    io.write(tmp_path / "o3.extxyz", cell)
+    words = ["xrd", str(tmp_path / "o3.extxyz"), "--as-given", "--potential", "lj", "--out", str(tmp_path / "run")]
+    told = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert "committee" not in told.output
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert "committee" not in results and not [key for key in results["points"][0] if "spread" in key]
+
+
+def test_warm_cells_carry_the_spread_of_the_frames_they_are_means_of(cell, members, tmp_path):
+    warm = {"length_ps": 0.1, "timestep_fs": 2, "frame_fs": 10}
+    config = xrd.Config(contents=(0.5,), temperatures_K=(300.0,), relaxed=False, warm=warm)
+    (point,) = xrd.run(config, members, {"o3": cell}, tmp_path).points
+    run = io.open_trajectories(tmp_path / "trajectories").trajectory("o3-x0.500-300K")
+    late = 1e3 * run.energy_spread[len(run) // 2 :]
+    assert point.spreads["mean_energy_spread_meV_per_atom"] == pytest.approx(late.mean())
+    assert point.spreads["largest_energy_spread_meV_per_atom"] == pytest.approx(late.max())

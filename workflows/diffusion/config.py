@@ -8,6 +8,7 @@ from pydantic import Field
 
 from simkit.config import Section
 from simkit.workflows import md
+from simkit.workflows.committee import Config as CommitteeConfig
 
 
 class Transport(Section):
@@ -49,8 +50,12 @@ class Evolution(Section):
 
 
 class Config(Section):
-    """Molecular dynamics, what it says of transport, and what became of the structure."""
+    """Molecular dynamics, what it says of transport, and what became of the structure.
+
+    committee  what is done where the members of a potential "committee:A,B,C" are far apart
+    """
 
     dynamics: md.Config = md.Config()
     transport: Transport = Transport()
     evolution: Evolution = Evolution()
+    committee: CommitteeConfig = CommitteeConfig()

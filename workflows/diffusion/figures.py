@@ -27,8 +27,9 @@ def draw(found: Findings) -> dict[str, object]:
     if shown:
         figures["arrhenius"] = arrhenius(shown)
     if found.histories:
-        figures |= {"stacking": stacking(found), "radial": radial(found)}
-        figures |= patterns(found)
+        figures |= {"stacking": stacking(found), **patterns(found)}
+    if found.histories and found.histories[-1].radial:
+        figures["radial"] = radial(found)
     return figures
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from simkit import measure
 from simkit.measure.error_bars import Estimate
+from simkit.workflows import committee
 from simkit.workflows.diffusion.evolution import History
 from simkit.workflows.diffusion.findings import Findings
 from simkit.workflows.diffusion.ladder import Ladder
@@ -72,7 +73,16 @@ def _system(found: Findings, name: str) -> dict[str, Any]:
         "steps": found.run.steps[name],
         **estimate("drift_meV_per_atom_ns", drift_meV_per_atom_ns(found, name)),
         **means,
+        **_spread(found, name),
     }
+
+
+def _spread(found: Findings, name: str) -> dict[str, float]:
+    """How far the members of a committee are apart over the stored frames; nothing for a single potential."""
+    run = found.run.run
+    if "energy_spread" not in run.columns(name, "frames"):
+        return {}
+    return committee.spread_over(run.column(name, "frames", "energy_spread"))
 
 
 def _motions(one: Motions) -> dict[str, Any]:

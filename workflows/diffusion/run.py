@@ -68,14 +68,15 @@ def run(  # noqa: PLR0913 (what to do, with what, where, how)
     md.systems(config.dynamics, given)
     directory = io.open_run(out, tomli_w.dumps(config.model_dump(exclude_none=True)), _identity(model, given), resume)
     checkpoint.save(directory.path / START, given)
-    watched = committee.watched(committee.Config(), model, directory.path)
+    watched = committee.watched(config.committee, model, directory.path)
     ledger = Ledger(directory, potential.Counted(watched), watched)
     ledger.open("molecular dynamics", config.dynamics.seed, command, model.card.device)
     simulated = ledger.step(
         "dynamics", lambda: md.simulate(config.dynamics, ledger.model, given, directory.path, hooks)
     )
     found = ledger.step("analysis", lambda: analyse(config, simulated, given))
-    summary, lines = ledger.step("report", lambda: _write(directory, found, model))
+    spreads = committee.summary(ledger.record, watched)
+    summary, lines = ledger.step("report", lambda: _write(directory, found, model, spreads))
     ledger.mark("finished" if found.converged else "finished, not everything converged")
     report.write_report(directory)
     ledger.close()
@@ -130,7 +131,9 @@ def _identity(model: Potential, structures: Mapping[str, Structure]) -> dict[str
     }
 
 
-def _write(directory: RunDirectory, found: Findings, model: Potential) -> tuple[dict, list[str]]:
+def _write(
+    directory: RunDirectory, found: Findings, model: Potential, spreads: committee.Summary | None
+) -> tuple[dict, list[str]]:
     """Every file but the report; returns the content of results.json and lines for a terminal."""
     for name in found.run.run.names:
         directory.write_bytes(f"thermo/{file_name(name)}.csv", io.log_csv(found.run.run, name).encode())
@@ -143,9 +146,9 @@ def _write(directory: RunDirectory, found: Findings, model: Potential) -> tuple[
         host = start.take(start.numbers != _number(found)).strained_to(one.density.cell)
         cube = measure.cube_text(one.density, host, words)
         directory.write_bytes(f"structures/density-{file_name(one.source)}-{one.temperature_K:g}K.cube", cube.encode())
-    summary = {**numbers.results(found), **page.page(found, model.card)}
+    summary = committee.told({**numbers.results(found), **page.page(found, model.card)}, spreads)
     directory.write_json("results.json", summary)
-    return summary, page.lines(found)
+    return summary, page.lines(found) + ([] if spreads is None else spreads.lines)
 
 
 def _number(found: Findings) -> int:

@@ -127,7 +127,8 @@ def way_line(way: Mapping[str, Any]) -> str:
     words = f"{way['name']}, {way['mode']}, {way['kind']} to {way['becomes']}: "
     if not way["converged"]:
         return words + "not converged"
-    return words + f"unstable {way['unstable_J_per_m2']:.4f} J/m2, there {way['next_letter_J_per_m2']:.4f}"
+    apart = f" ± {way['unstable_spread_J_per_m2']:.4f}" if "unstable_spread_J_per_m2" in way else ""
+    return words + f"unstable {way['unstable_J_per_m2']:.4f}{apart} J/m2, there {way['next_letter_J_per_m2']:.4f}"
 
 
 def write(directory: io.RunDirectory, kind: str, found: Any) -> None:

@@ -8,20 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from simkit import solve
+from simkit.arrays import Floats
 from simkit.errors import Stopped
 from simkit.potential.base import Potential
+from simkit.potential.committee import difference_spread
 from simkit.structure import Structure
 from simkit.workflows.common import Content, Hooks
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """One slid structure as its mode relaxed it, its energy, status and the evaluations it took."""
+    """One slid structure as its mode relaxed it, its energy, status and the evaluations it took.
+
+    force_spread_eV_per_A  of a committee, on the atom its members agree least about; None for a single potential
+    members_eV             (M,) energy by each member, None where they are not known
+    """
 
     structure: Structure
     energy_eV: float
     status: str
     evaluations: int
+    force_spread_eV_per_A: float | None = None
+    members_eV: Floats | None = None
 
     @property
     def converged(self) -> bool:
@@ -109,7 +117,8 @@ def _relaxed(
     hooks, label = told
 
     def finished(index: int, outcome: solve.Outcome) -> None:
-        point = Point(outcome.structure, outcome.evaluation.energy, outcome.status, outcome.evaluations)
+        spread = _spread(outcome, potential)
+        point = Point(outcome.structure, outcome.evaluation.energy, outcome.status, outcome.evaluations, *spread)
         found[rest[index].key] = point
         if not outcome.failed:
             hooks.keep(rest[index].key, lambda: point, (Point,), effort.content(rest[index]))
@@ -120,6 +129,37 @@ def _relaxed(
         effort.fmax_eV_per_A, solve.RelaxSettings(max_steps=effort.max_steps), observer=watch
     )
     solve.settle([p.start for p in rest], [p.mode for p in rest], potential, settings, finished)
+
+
+def _spread(outcome: solve.Outcome, potential: Potential) -> tuple[float | None, Floats | None]:
+    """Spreads of a point: descents do not carry what each member says, so a committee is asked once more."""
+    spread = outcome.evaluation.spread
+    if spread is None or outcome.failed:
+        return None, None
+    (again,) = potential.evaluate([outcome.structure])
+    return spread.largest, None if again.spread is None else again.spread.members
+
+
+@dataclass(frozen=True, eq=False)
+class Apart:
+    """How far the members of a committee are apart along a row of points.
+
+    energy_eV (k,) standard deviation over the members of the energy above that of the point where the row starts, in
+    which their offsets cancel; force_eV_per_A (k,) on the atom they agree least about.
+    """
+
+    energy_eV: Floats
+    force_eV_per_A: Floats
+
+
+def apart(points: Sequence[Point], first: int = 0) -> Apart | None:
+    """Spreads of points above number `first`; None for a single potential."""
+    told = [p.members_eV for p in points if p.members_eV is not None]
+    if len(told) < len(points):
+        return None
+    energies = np.stack(told)
+    forces = np.array([p.force_spread_eV_per_A for p in points], dtype=np.float64)
+    return Apart(difference_spread(energies, first), forces)
 
 
 def lowest(points: Sequence[Point], what: str) -> Point:

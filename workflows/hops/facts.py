@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,8 +14,10 @@ from simkit.build.layering import ALKALI_NUMBERS, ANIONS
 from simkit.elements import SYMBOLS
 from simkit.errors import InputError
 from simkit.kernels.pair_search import find_pairs
+from simkit.potential.base import Potential
 from simkit.structure import Structure
-from simkit.workflows.hops.record import Surroundings
+from simkit.workflows.committee import difference_spreads
+from simkit.workflows.hops.record import HopResult, Surroundings
 
 METAL_SHELL_A = 3.4
 """Metals nearer than this are neighbours of an ion: across a shared face 2.6 to 2.8, across an edge 2.9 to 3.3, A."""
@@ -42,6 +46,16 @@ def splits(path: solve.Path) -> tuple[measure.Intermediate, ...]:
     """Minima that split the hop."""
     fit = measure.fit_barrier(path.distances_A, path.energies_eV, path.tangential_forces_eV_per_A)
     return measure.intermediates(fit, SPLIT_EV)
+
+
+def with_spreads(hops: Sequence[HopResult], potential: Potential) -> tuple[HopResult, ...]:
+    """Hops with the spreads of their barriers, at three more evaluations each; as they are for a single potential."""
+    paths = {k: hop.path for k, hop in enumerate(hops) if hop.path is not None}
+    mine = {k: path for k, path in paths.items() if path.force_spreads_eV_per_A is not None}
+    states = [[path.images[j] for j in (int(np.argmax(path.energies_eV)), 0, -1)] for path in mine.values()]
+    found = dict(zip(mine, difference_spreads(potential, states), strict=True))
+    told = {k: (float(s[1]), float(s[2])) for k, s in found.items() if s is not None}
+    return tuple(replace(hop, barrier_spreads_eV=told.get(k)) for k, hop in enumerate(hops))
 
 
 def height_A(cell: Structure, place: Floats) -> float:

@@ -10,7 +10,7 @@ from simkit import io, measure, plot, report
 from simkit.io.rundir import RunDirectory, file_name
 from simkit.potential.card import Card
 from simkit.structure import Structure
-from simkit.workflows import numbers
+from simkit.workflows import committee, numbers
 from simkit.workflows.hops import compare, pages, pictures, tables
 from simkit.workflows.hops.kinetics import Through
 from simkit.workflows.hops.layout import card
@@ -56,8 +56,10 @@ def band_file(hop: HopResult) -> str:
     return f"trajectories/neb-{file_name(hop.name)}.extxyz"
 
 
-def write(directory: RunDirectory, found: Found, model: Card) -> dict[str, Any]:
-    """Write every file but the report; returns the content of results.json."""
+def write(
+    directory: RunDirectory, found: Found, model: Card, spreads: committee.Summary | None = None
+) -> dict[str, Any]:
+    """Write every file but the report, with the spreads of a committee; returns the content of results.json."""
     for label, cell in found.cells.items():
         directory.write_bytes(f"structures/{file_name(label)}.extxyz", io.text("cell.extxyz", cell).encode())
     for hop in found.hops:
@@ -66,7 +68,7 @@ def write(directory: RunDirectory, found: Found, model: Card) -> dict[str, Any]:
         directory.write_bytes(f"figures/{name}.png", plot.png_bytes(figure))
         directory.write_bytes(f"figures/{name}.svg", plot.svg_bytes(figure))
     directory.write_json("networks.json", [tables.graph(net) for net in found.networks])
-    summary = {**results(found), **page(found, model)}
+    summary = committee.told({**results(found), **page(found, model)}, spreads)
     directory.write_json("results.json", summary)
     return summary
 
@@ -163,7 +165,8 @@ def lines(found: Found) -> list[str]:
 def hop_line(hop: Mapping[str, Any]) -> str:
     """One hop of `numbers.hop` in words; a path that did not converge has no barrier to be quoted."""
     known = hop["barrier_eV"] is not None
-    barrier = f", barrier {hop['barrier_eV']:.3f} eV, back {hop['reverse_barrier_eV']:.3f}" if known else ""
+    apart = f" ± {hop['barrier_spread_eV']:.3f}" if "barrier_spread_eV" in hop else ""
+    barrier = f", barrier {hop['barrier_eV']:.3f}{apart} eV, back {hop['reverse_barrier_eV']:.3f}" if known else ""
     rest = min((split["energy_eV"] for split in hop.get("splits", ())), default=None)
     split = "" if rest is None else f", rests on the way at {rest:+.3f}, largest rise {hop['largest_rise_eV']:.3f}"
     return f"{hop['name']} ({hop['sites']}): {hop['status']}{barrier}{split}"

@@ -29,13 +29,14 @@ def hops(config: Hopping, entries: Sequence[Mapping[str, Any]], labels: Sequence
     """Every hop of `numbers.hop`, as far as a page can hold them."""
     table = {
         "caption": "Barrier: highest image above the start; back: above the end; fitted: cubic through the images; "
-        "largest rise: from the deepest state on the way; residual: force on the climbing image.",
+        "largest rise: from the deepest state on the way; residual: force on the climbing image; committee: standard "
+        "deviation of its members.",
         "columns": [
             column("hop"), column("sites", text=True), column("alike", digits=0), column("barrier", "eV"),
             column("back", "eV"), column("fitted", "eV"), column("reaction", "eV"), column("largest rise", "eV"),
             column("height", "Å", 2), column("from interface", "Å", 2), column("metals: start, top, end", text=True),
             column("closest O", "Å", 2), column("split", text=True), column("residual", "eV/Å"),
-            column("committee", "meV/Å", 0), column("status", text=True),
+            column("committee, barrier", "eV"), column("committee, force", "meV/Å", 0), column("status", text=True),
         ],
         "rows": [_row(h) for h in entries[:MOST_ROWS]],
     }  # fmt: skip
@@ -67,7 +68,8 @@ def _row(h: Mapping[str, Any]) -> list[Any]:
     return [
         h["name"], h["sites"], h["multiplicity"], h["barrier_eV"], h["reverse_barrier_eV"], h["fitted_barrier_eV"],
         h["reaction_energy_eV"], h["largest_rise_eV"], h["height_A"], h["from_interface_A"], metals,
-        h["oxygen_window_A"], split, h["residual_force_eV_per_A"], h.get("force_spread_meV_per_A"), h["status"],
+        h["oxygen_window_A"], split, h["residual_force_eV_per_A"], h.get("barrier_spread_eV"),
+        h.get("force_spread_meV_per_A"), h["status"],
     ]  # fmt: skip
 
 

@@ -51,7 +51,8 @@ class HopResult:
 
     status is "converged", "spontaneous" (one end falls into the other: no barrier) or a sentence; of a path that did
     not converge the best band is kept. structure is the label of the cell. Ends shared with an earlier hop count no
-    evaluations here. splits are the minima between the ends that split the hop in two or more.
+    evaluations here. splits are the minima between the ends that split the hop in two or more. barrier_spreads_eV of
+    a committee: standard deviations over its members of barrier and reverse barrier along the path found.
     """
 
     name: str
@@ -64,6 +65,7 @@ class HopResult:
     path: solve.Path | None
     around: Surroundings | None
     splits: tuple[measure.Intermediate, ...] = field(default=())
+    barrier_spreads_eV: tuple[float, float] | None = None
 
     @property
     def converged(self) -> bool:

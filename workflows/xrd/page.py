@@ -160,6 +160,7 @@ def _facts(result: Result, point: Point) -> dict[str, Any]:
         "volume_A3_per_formula_unit": point.volume_A3,
         "galleries": point.galleries,
         "peaks": [{"two_theta_deg": angle, "relative_height": height} for angle, height in strongest(result, point)],
+        **point.spreads,
     }
 
 

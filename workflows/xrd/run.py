@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,7 +18,7 @@ from simkit.errors import InputError, Stopped
 from simkit.potential.base import Potential
 from simkit.structure import Structure
 from simkit.trajectory import FINISHED
-from simkit.workflows import md, relax
+from simkit.workflows import committee, md, relax
 from simkit.workflows.common import QUIET, Hooks, named_structures
 from simkit.workflows.relax import Config as RelaxConfig
 
@@ -75,6 +75,8 @@ class Point:
     intensity  (k,) over the angles of the result
     a_A, spacing_A  hexagonal lattice parameter and mean distance of slabs, nan where the cell is no stack
     volume_A3  of a formula unit; galleries: shares by kind, empty where the cell is no stack
+    spreads    of a committee with the unit in each key: of the relaxed cell, or the mean over what was averaged of a
+               run; empty for a single potential and for cells as given
     """
 
     series: str
@@ -87,11 +89,23 @@ class Point:
     spacing_A: float
     volume_A3: float
     galleries: dict[str, float]
+    spreads: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def good(self) -> bool:
         """Whether the relaxation converged or the run took all its steps."""
         return self.status in (solve.CONVERGED, FINISHED)
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """A cell whose pattern is wanted: its series and content, and the rest as in `Point`."""
+
+    key: tuple[str, float]
+    temperature_K: float | None
+    structure: Structure
+    status: str
+    spreads: Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,19 +133,20 @@ def run(config: Config, potential: Potential, structures: Any, folder: str | Pat
     for contents a cell cannot be brought to, and cells that make no course, Stopped for a run that breaks down at once.
     """
     cells = stepped(config, named_structures(structures))
-    found = dict.fromkeys(cells, solve.CONVERGED)
+    found, apart = dict.fromkeys(cells, solve.CONVERGED), dict[tuple[str, float], dict[str, float]]()
     whole = {_key(key): cell for key, cell in cells.items()}
     if config.relaxed:
         outcomes = relax.run(config.relax, potential, whole, hooks, "relax").outcomes
         found = {key: outcomes[_key(key)].status for key in cells}
+        apart = {key: committee.spread_of(outcomes[_key(key)].evaluation) for key in cells}
         cells = {key: outcomes[_key(key)].structure for key in cells}
     if not config.temperatures_K:
-        made = [(key, None, cell, found[key]) for key, cell in cells.items()]
+        made = [_Made(key, None, cell, found[key], apart.get(key, {})) for key, cell in cells.items()]
     else:
         made = _warmed(config, potential, cells, (Path(folder), hooks))
     radiation = measure.Radiation(config.wavelength, config.two_theta_deg, config.fwhm_deg)
-    points = tuple(_point(radiation, *one) for one in made)
-    return Result(config, measure.powder_pattern(made[0][2], radiation)[0], points)
+    points = tuple(_point(radiation, one) for one in made)
+    return Result(config, measure.powder_pattern(made[0].structure, radiation)[0], points)
 
 
 def stepped(config: Config, given: Mapping[str, Structure]) -> dict[tuple[str, float], Structure]:
@@ -180,7 +195,7 @@ def _brought(config: Config, name: str, cell: Structure, wanted: float) -> Struc
 
 def _warmed(
     config: Config, potential: Potential, cells: dict[tuple[str, float], Structure], where: tuple[Path, Hooks]
-) -> list[tuple[tuple[str, float], float | None, Structure, str]]:
+) -> list[_Made]:
     folder, hooks = where
     settings = md.Config(
         ensemble="npt",
@@ -200,17 +215,14 @@ def _warmed(
             raise Stopped(f"{system.name} gave no frame to diffract: {simulated.statuses[system.name]}")
         late = slice(int(config.warm.skip * len(run)), None)
         mean = measure.mean_structure(run.structure, run.positions[late], run.cells[late])
-        made.append((keys[system.source], system.temperature_K, mean, simulated.statuses[system.name]))
+        apart = {} if run.energy_spread is None else committee.spread_over(run.energy_spread[late])
+        status = simulated.statuses[system.name]
+        made.append(_Made(keys[system.source], system.temperature_K, mean, status, apart))
     return made
 
 
-def _point(
-    radiation: measure.Radiation,
-    key: tuple[str, float],
-    temperature_K: float | None,
-    structure: Structure,
-    status: str,
-) -> Point:
+def _point(radiation: measure.Radiation, made: _Made) -> Point:
+    structure = made.structure
     a, spacing, galleries = np.nan, np.nan, {}
     try:
         read = build.classify(structure)
@@ -219,15 +231,16 @@ def _point(
         pass  # a cell that is no stack has a pattern all the same; its lattice stays unknown, and the page says so
     formulas = int(np.isin(structure.numbers, ANIONS).sum()) / 2.0
     return Point(
-        *key,
-        temperature_K,
+        *made.key,
+        made.temperature_K,
         structure,
-        status,
+        made.status,
         measure.powder_pattern(structure, radiation)[1],
         float(a),
         float(spacing),
         structure.volume / formulas,
         galleries,
+        made.spreads,
     )
 
 

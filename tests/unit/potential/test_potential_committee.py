@@ -12,7 +12,7 @@ from small_mace import small_mace
 from simkit import potential, solve
 from simkit.errors import InputError
 from simkit.potential import Committee, Limits, Watched, cards, planner, watched
-from simkit.potential.committee import energy_spread, force_spread
+from simkit.potential.committee import difference_spread, energy_spread, force_spread
 from simkit.solve.descent import from_arrays, run, to_arrays
 from simkit.solve.relaxation import outcomes, prepare_relaxation
 from simkit.structure import Batch, Structure
@@ -61,6 +61,20 @@ def test_members_that_differ_by_a_factor_differ_by_that_factor(committee):
     lengths = np.linalg.norm(e.forces, axis=1)
     np.testing.assert_allclose(e.spread.forces, lengths * depths.std() / depths.mean(), rtol=1e-12)
     assert e.spread.largest == e.spread.forces.max()
+
+
+def test_what_each_member_says_is_kept_structure_by_structure(committee):
+    structures = batch_of_three()
+    alone = [[m.evaluate([s])[0].energy for m in members()] for s in structures]
+    for e, wanted in zip(committee.evaluate(structures), alone, strict=True):
+        np.testing.assert_allclose(e.spread.members, wanted, rtol=1e-12)
+
+
+def test_differences_are_known_better_than_energies():
+    """Offsets of the members cancel: what is left are the factors 1, 2, 4 of a rise of 0.1 eV, by hand."""
+    offsets, rise = np.array([0.0, 3.0, -5.0]), 0.1 * np.array([1.0, 2.0, 4.0])
+    found = difference_spread(np.array([offsets, offsets + rise, offsets - rise]))
+    np.testing.assert_allclose(found, [0.0, *[0.1 * np.sqrt(7 / 3)] * 2], atol=1e-15)
 
 
 def test_identical_members_have_no_spread():
@@ -128,6 +142,11 @@ def test_counting_summing_and_cutting_into_parts_keep_the_spread(committee, monk
     for found in (counted, summed.spread, parts):
         np.testing.assert_allclose(found.energy, plain.energy, rtol=1e-9)
         np.testing.assert_allclose(found.forces, plain.forces, rtol=1e-9)
+    for found in (counted, parts):
+        np.testing.assert_allclose(found.members, plain.members, rtol=1e-12)
+    added = lj.evaluate_batch(batch).energy[:, None]
+    np.testing.assert_allclose(summed.spread.members, plain.members + added, rtol=1e-12)
+    assert double.spread.members is None
     np.testing.assert_allclose(double.spread.forces, np.sqrt(2) * plain.forces, rtol=1e-12)
     assert lj.evaluate_batch(batch).spread is None
     assert potential.SumPotential([lj, lj], lj.card).evaluate_batch(batch).spread is None

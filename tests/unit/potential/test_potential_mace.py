@@ -16,10 +16,13 @@ from small_mace import small_mace
 
 from simkit import potential
 from simkit.errors import CorruptFileError, InputError, UntrustedFileError
+from simkit.io import file_name
 from simkit.potential.mace import MACEPotential, Place
 from simkit.potential.mace_backend import RELAXED, quarantine
 from simkit.potential.mace_format import stem
+from simkit.potential.mace_heads import parted
 from simkit.structure import Structure
+from simkit.workflows.kept import content_key
 
 with quarantine():
     from mace.calculators import MACECalculator
@@ -107,6 +110,57 @@ def test_the_head_is_chosen_by_name():
     assert abs(energies[0] - energies[1]) > 1.0  # eight isolated energies differ by 0.5 eV each
     with pytest.raises(InputError, match="did you mean 'scan'"):
         MACEPotential(module, CARD, Place(torch.device("cpu"), torch.float64, "scn"))
+
+
+@pytest.fixture(scope="module")
+def two_heads(tmp_path_factory):
+    """Spec without a head of a safe model with the heads "Default" and "r2 scan+U"."""
+    path = tmp_path_factory.mktemp("heads") / "m"
+    potential.save_safe(small_mace(heads=["Default", "r2 scan+U"]), path, CARD)
+    return f"simkit:{path}"
+
+
+def loaded(spec):
+    return potential.load(spec, dtype="float64", device="cpu")
+
+
+def test_two_heads_of_one_file_are_two_potentials_by_name_and_by_key(two_heads):
+    default, other = loaded(two_heads), loaded(f"{two_heads}?head=r2%20scan%2BU")
+    energies = [p.evaluate([layered()])[0].energy for p in (default, other)]
+    assert abs(energies[0] - energies[1]) > 1.0  # eight isolated energies differ by 0.5 eV each
+    assert default.card.sha256 == other.card.sha256
+    assert default.card.name == "small?head=Default"
+    assert other.card.name == "small?head=r2%20scan%2BU"
+    assert content_key({}, default.card) != content_key({}, other.card)
+    assert loaded(f"{two_heads}?head=Default").card == default.card
+    assert file_name(default.card.name) == "small-head-Default"
+    assert file_name(other.card.name) == "small-head-r2-20scan-2BU"
+
+
+def test_the_name_of_a_head_is_read_as_it_is_written(two_heads):
+    both = loaded(f"{two_heads}+d3?head=r2%20scan%2BU")
+    assert both.card.name == "small+d3?head=r2%20scan%2BU"
+    option = parted(both.card.name)[1]
+    assert loaded(f"{two_heads}{option}").card.name == f"small{option}"
+
+
+def test_a_committee_of_heads_names_them(two_heads):
+    heads = [loaded(f"{two_heads}?head={head}") for head in ("Default", "r2%20scan%2BU")]
+    assert potential.Committee(heads).card.committee == ("small?head=Default", "small?head=r2%20scan%2BU")
+
+
+def test_one_head_leaves_the_name_alone(mace):
+    assert mace.card.name == "small"
+    assert MACEPotential(small_mace(), CARD, Place(torch.device("cpu"), torch.float64, "Default")).card == mace.card
+
+
+def test_a_model_saved_through_one_head_holds_all_and_is_named_after_none(two_heads, tmp_path):
+    other = loaded(f"{two_heads}?head=r2%20scan%2BU")
+    potential.save_safe(other, tmp_path / "copy", other.card)
+    assert json.loads((tmp_path / "copy.json").read_text())["card"]["name"] == "small"
+    again = loaded(f"simkit:{tmp_path}/copy")
+    assert again.card.name == "small?head=Default"
+    assert again.card.sha256 == other.card.sha256
 
 
 def test_an_unknown_element_is_refused(mace):
