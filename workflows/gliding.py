@@ -122,7 +122,10 @@ def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QU
     effort = Effort(config.fmax_eV_per_A, config.max_steps)
     rows = [Row(task.what, _places(config, task, fraction, name)) for task in tasks]
     found = answers(rows, potential, effort, hooks, name)
-    return Result(tuple(_profile(task, fraction, points) for task, points in zip(tasks, found, strict=True)))
+    spreads = apart(found, potential, [int(np.flatnonzero(fraction == 0.0)[0])] * len(found))
+    return Result(
+        tuple(_profile(task, fraction, *told) for task, *told in zip(tasks, found, spreads, strict=True)),
+    )
 
 
 def layered(structures: Any) -> dict[str, Structure]:
@@ -160,7 +163,7 @@ def _places(config: Config, task: _Task, fraction: np.ndarray, name: str) -> lis
     ]
 
 
-def _profile(task: _Task, fraction: np.ndarray, points: list[Point]) -> Profile:
+def _profile(task: _Task, fraction: np.ndarray, points: list[Point], spreads: Apart | None) -> Profile:
     stack = build.classify(task.structure).stack
     kind = stack.gaps()[task.gallery]
     plane = plane_of(task.structure)
@@ -178,7 +181,7 @@ def _profile(task: _Task, fraction: np.ndarray, points: list[Point]) -> Profile:
         becomes={g: stack.glide(task.gallery, g).gaps()[task.gallery] for g in (1, -1)},
         statuses=tuple(point.status for point in points),
         structures=tuple(point.structure for point in points),
-        apart=apart(points, int(np.flatnonzero(fraction == 0.0)[0])),
+        apart=spreads,
     )
 
 

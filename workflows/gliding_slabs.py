@@ -145,7 +145,8 @@ def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QU
     ]
     rows = [Row(f"{task.label}, slab {task.slab} by {task.g:+d}", task.places(config, name)) for task in tasks]
     found = answers(rows, potential, Effort(config.fmax_eV_per_A, config.max_steps), hooks, name)
-    return Result(tuple(_move(config, task, points) for task, points in zip(tasks, found, strict=True)))
+    spreads = apart(found, potential, [0] * len(found))
+    return Result(tuple(_move(config, task, *told) for task, *told in zip(tasks, found, spreads, strict=True)))
 
 
 def _slabs(config: Config, structure: Structure) -> list[int]:
@@ -160,7 +161,7 @@ def _moved(structure: Structure, slab: int, vector: np.ndarray, ions: Floats) ->
     return structure.moved_to(structure.positions + weights[:, None] * vector)
 
 
-def _move(config: Config, task: _Task, points: list[Point]) -> Move:
+def _move(config: Config, task: _Task, points: list[Point], spreads: Apart | None) -> Move:
     stack = build.classify(task.structure).stack
     glided, j = stack.glide_slab(task.slab, task.g), task.slab
     plane = plane_of(task.structure)
@@ -178,7 +179,7 @@ def _move(config: Config, task: _Task, points: list[Point]) -> Move:
         letter_distance_A=plane.length_A,
         statuses=tuple(point.status for point in points),
         structures=tuple(point.structure for point in points),
-        apart=apart(points),
+        apart=spreads,
     )
 
 
@@ -219,8 +220,8 @@ def _spreads(move: Move) -> dict:
         return {}
     energies = move.apart.energy_eV / move.area_A2 * EV_PER_A2_IN_J_PER_M2
     return {
-        "energy_spread_J_per_m2": energies.tolist(),
-        "barrier_spread_J_per_m2": float(energies[np.argmax(move.energy_eV)]),
+        "energy_committee_spread_J_per_m2": energies.tolist(),
+        "barrier_committee_spread_J_per_m2": float(energies[np.argmax(move.energy_eV)]),
         "force_spread_meV_per_A": float(move.apart.force_eV_per_A.max()) * 1e3,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -76,11 +76,12 @@ def run(
         hops = ready(config, cells, chosen, relaxed)
         asked = {k: item for k, item in enumerate(hops) if item.trouble is None}
         paths = refined(bench, asked, first_bands(bench, asked))
-        found = facts.with_spreads([_result(cells, item, paths.get(k)) for k, item in enumerate(hops)], potential)
+        found = tuple(_result(cells, item, paths.get(k)) for k, item in enumerate(hops))
         vibrating = config.kinetics.attempts == "harmonic"
         return Result(found, site_energies(relaxed), harmonic(potential, found, hooks, name) if vibrating else {})
 
-    return hooks.keep(name, find, (Result, measure.Attempts, *TYPES))
+    result = hooks.keep(name, find, (Result, measure.Attempts, *TYPES))
+    return replace(result, hops=facts.with_spreads(result.hops, potential))
 
 
 def networks(

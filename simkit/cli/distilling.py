@@ -21,7 +21,7 @@ Data = Annotated[
 ]
 Add = Annotated[
     list[Path] | None,
-    typer.Option("--add", help="Structures to learn besides; the teacher labels those without energy; repeatable."),
+    typer.Option("--add", help="Structures for the teacher to label besides those drawn; repeatable."),
 ]
 Start = Annotated[Path | None, typer.Option("--start", help="A model to go on from: its .json, or nalox.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Change one key of the recipe: training.epochs=50.")]

@@ -13,10 +13,10 @@ import typer
 from simkit import config, io, potential
 from simkit.cli.distilling import distill_command
 from simkit.cli.doctor import FORCE_TOLERANCE_EV_PER_A, force_error
-from simkit.errors import InputError
+from simkit.errors import InputError, SimkitError
 from simkit.workflows import scorecard
 from simkit.workflows.common import Hooks
-from simkit.workflows.distill.dataset import Labelled, read_extxyz, read_labels
+from simkit.workflows.distill.dataset import Labelled, checksum, read_extxyz, read_labels
 
 app = typer.Typer(help="Potentials: list, show, check, compare, distill.", no_args_is_help=True)
 app.command("distill")(distill_command)
@@ -45,9 +45,10 @@ ALONE = (
 
 @dataclass(frozen=True)
 class Asked:
-    """What `check` and `compare` are told alike; both: dynamics and errors of either potential."""
+    """What `check` and `compare` are told alike; other: the second name; both: its dynamics and errors."""
 
     name: str
+    other: str | None
     quick: bool
     rows: list[str] | None
     md_ps: float | None
@@ -108,11 +109,11 @@ def check(  # noqa: PLR0913 (one option each)
 
     Beside a teacher every number has a difference, and goals are met or missed; a missed goal ends with 0 unless
     --strict. Forces that are not the slope of the energy end with 1. The numbers stand alone with --alone, and where
-    the teacher that the card names cannot be loaded or is a pickle: a card vouches for no file.
+    the teacher that the card names cannot be loaded or is a pickled file: a card vouches for none.
     """
     if alone and teacher is not None:
         raise InputError(f"--alone and --teacher {teacher} exclude one another; leave one out.")
-    asked = Asked(name, quick, rows, md_ps, False, labels, out, cache)
+    asked = Asked(name, None, quick, rows, md_ps, False, labels, out, cache)
     error, seconds = force_error(potential.load(name, device=device, dtype="float64", trust=trust))
     good = error < FORCE_TOLERANCE_EV_PER_A
     verdict = "ok" if good else f"FAILED, allowed is {FORCE_TOLERANCE_EV_PER_A}"
@@ -141,7 +142,7 @@ def compare(  # noqa: PLR0913 (one option each)
     strict: Strict = False,
 ) -> None:
     """The scorecard of a potential beside another, with molecular dynamics and errors of both."""
-    asked = Asked(name, quick, rows, md_ps, True, labels, out, cache)
+    asked = Asked(name, other, quick, rows, md_ps, True, labels, out, cache)
     subject = potential.load(name, device=device, trust=trust)
     card = written(asked, subject, potential.load(other, device=device), [])
     raise typer.Exit(0 if card.met or not strict else 1)
@@ -150,7 +151,8 @@ def compare(  # noqa: PLR0913 (one option each)
 def taught_by(card: potential.Card, device: str) -> potential.Potential | None:
     """The teacher that a card names; None where it names none, and, with the reason said, where it cannot be loaded.
 
-    A card comes with a file from anywhere, so a `?trust=` on it is no consent of the user's, and nothing is loaded.
+    A card comes with a file from anywhere, so a `?trust=` on it is no consent of the user's, and no pickled file is
+    loaded; known models of mace-mp are, which come from their publisher.
     """
     if not card.teacher:
         return None
@@ -158,7 +160,7 @@ def taught_by(card: potential.Card, device: str) -> potential.Potential | None:
         if potential.parse(card.teacher, device, "float32", None).trust is not None:
             raise InputError("a pickle can run any program and is not loaded on the word of a card")
         return potential.load(card.teacher, device=device)
-    except InputError as error:
+    except SimkitError as error:
         typer.echo(ALONE.format(teacher=card.teacher, why=str(error).rstrip(".")), err=True)
         return None
 
@@ -176,7 +178,7 @@ def written(
     for folder in (out, cache):
         folder.mkdir(parents=True, exist_ok=True)
     hooks = Hooks(keep=io.RunDirectory(cache, "scorecard").step)
-    compared = scorecard.Compared(subject, other, found.labels, found.words)
+    compared = scorecard.Compared(subject, other, found.labels, found.words, apart(asked, found))
     card = scorecard.run(config_, compared, hooks, lambda row: typer.echo(f"  {row} ...", err=True), first)
     parity = scorecard.predicted(config_, compared, hooks)
     page = scorecard.publish(card, subject.card, out, parity, shlex.join(["simkit", *sys.argv[1:]]))
@@ -194,6 +196,19 @@ def labels_for(asked: Asked, settings: scorecard.Config) -> scorecard.Belonging:
     found = scorecard.labels_of(asked.name)
     typer.echo(found.words, err=True)
     return found
+
+
+def apart(asked: Asked, found: scorecard.Belonging) -> str:
+    """Why the other potential of `compare` is not asked about labels that are not its own; "" where it is."""
+    if asked.other is None or asked.labels is not None or found.labels is None:
+        return ""
+    theirs = scorecard.labels_of(asked.other).labels
+    if theirs is not None and checksum(theirs) == checksum(found.labels):
+        return ""
+    return (
+        f"{asked.other} is not asked: the labels are those of {asked.name}, and it may have learnt them or have "
+        "another teacher; give labels that neither has seen with --labels."
+    )
 
 
 def read(path: Path) -> list[Labelled]:

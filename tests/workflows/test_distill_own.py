@@ -11,11 +11,12 @@ from simkit.errors import InputError
 from simkit.potential.base import Evaluation
 from simkit.structure import Structure
 from simkit.workflows.distill import dataset, labelling, own
-from simkit.workflows.distill.export import Origin
+from simkit.workflows.distill.export import Origin, card
 from simkit.workflows.distill.own import Given, own_labels
 from simkit.workflows.distill.recipe import read_recipe
 from simkit.workflows.distill.run import distill
 from simkit.workflows.distill.sampling import Sampling
+from simkit.workflows.scorecard import Answers
 
 HEAD = 'Lattice="6 0 0 0 6 0 0 0 6" Properties=species:S:1:pos:R:3:forces:R:3'
 NA, OX, CO, TI, MN = 11, 8, 27, 22, 25
@@ -83,7 +84,7 @@ def test_whole_compositions_or_one_block_are_held_out(tmp_path, alike):
     found = own_labels([written(tmp_path, many)], 3, 1, said.append)
     assert 1 <= len(found.held_out) <= 3 and len(found.learnt) + len(found.held_out) == 20
     formulas = {item.structure.formula for item in found.learnt} & {item.structure.formula for item in found.held_out}
-    assert ("one block" in found.how) == bool(formulas) == alike
+    assert ("last structures" in found.how) == bool(formulas) == alike
     assert f"held out are {len(found.held_out)} of 20" in said[-1]
 
 
@@ -96,6 +97,17 @@ def test_every_element_is_learnt_and_no_single_atom_held_out(tmp_path, seed):
     learnt = {int(z) for item in found.learnt for z in item.structure.numbers}
     assert learnt == {NA, OX, CO, TI} and all(len(item.structure) > 1 for item in found.held_out)
     assert found.held_out
+
+
+def test_siblings_in_larger_cells_are_not_learnt_and_one_odd_cell_is_not_all_that_judges(tmp_path):
+    small = [label([NA, MN, OX, OX], seed=k) for k in range(4)]
+    large = [label([NA, MN, OX, OX] * 2, seed=k) for k in range(4, 8)]
+    other = [label([NA, NA, MN, OX, OX], seed=k) for k in range(8, 60)]
+    found = own_labels([written(tmp_path, small + large + other)], 60, 1, lambda words: None)
+    assert sorted(len(item.structure) for item in found.held_out) == [4] * 4 + [8] * 4
+    odd = [label([NA, OX], seed=k) for k in range(50)] + [label([NA, OX, OX], seed=60)]
+    found = own_labels([written(tmp_path, odd)], 60, 1, lambda words: None)
+    assert len(found.held_out) == 10 and "last structures" in found.how
 
 
 def test_files_of_which_nothing_can_be_held_out_are_refused(tmp_path):
@@ -148,37 +160,39 @@ def test_data_and_added_structures_exclude_each_other(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+class Teacher(potential.Potential):
+    """A Morse crystal without a hash, whose energies are a factor too large, and which counts what it is asked."""
+
+    def __init__(self, factor=1.0):
+        self._inner = potential.load("morse")
+        self.card = replace(self._inner.card, sha256="")
+        self.asked, self._factor = 0, factor
+
+    def _compute(self, batch, virials):
+        self.asked += len(batch)
+        answer = self._inner.evaluate_batch(batch, virials)
+        return replace(answer, energy=answer.energy * self._factor)
+
+
 def test_added_structures_are_labelled_once_by_the_teacher(tmp_path):
-    """Those that have a label keep it; wild ones and elements that are not in the recipe do not come in."""
-    asked = []
-
-    class Teacher(potential.Potential):
-        def __init__(self):
-            self._inner = potential.load("morse")
-            self.card = self._inner.card
-
-        def _compute(self, batch, virials):
-            asked.append(len(batch.starts) - 1)
-            return self._inner.evaluate_batch(batch, virials)
-
-    sampling = Sampling(metals={"Mn": 1.0}, families={"bulk": 1.0}, force_limit_eV_per_A=1e3)
-    source = labelling.Source(sampling, Teacher(), 1)
+    """Energies in the files do not count; wild structures and elements that are not in the recipe do not come in."""
+    sampling = Sampling(metals={"Mn": 1.0}, families={"bulk": 1.0}, force_limit_eV_per_A=400.0)
     bare = build.bulk(Block("O3", 3, metals={"Mn": 1.0})).structure
     shaken = bare.moved_to(bare.positions + np.random.default_rng(0).normal(0, 0.05, bare.positions.shape))
-    io.write(tmp_path / "bare.extxyz", bare)
-    io.write(tmp_path / "shaken.extxyz", shaken)
-    known = label([NA, MN, OX, OX], -7.0)
-    wild = dataset.labelled(
-        label([NA, MN], seed=3).structure, Evaluation(0.0, np.full((2, 3), 1e4), np.eye(3)), "a", "b"
-    )
-    files = [tmp_path / "bare.extxyz", tmp_path / "shaken.extxyz", written(tmp_path, [known, wild], "known.extxyz")]
+    io.write(tmp_path / "bare.extxyz", [bare, shaken, bare])
+    near = Structure([NA, MN], np.array([[0.0, 0, 0], [0.6, 0, 0]]), np.eye(3) * 20)
+    wild = dataset.labelled(near, Evaluation(0.0, np.zeros((2, 3)), np.eye(3)), "a", "b")
+    files = [tmp_path / "bare.extxyz", written(tmp_path, [label([NA, MN, OX, OX], -7.0), wild], "known.extxyz")]
+    right = [a.energy for a in potential.load("morse").evaluate([bare, shaken, label([NA, MN, OX, OX]).structure])]
     said = []
-    for _ in range(2):
-        found = own.added_labels(files, source, tmp_path, said.append)
-        assert sum(asked) == 2 and len(found) == 3
-    assert "2 structures with labels, 2 labelled by the teacher; 1 left out" in said[-1]
-    right = potential.load("morse").evaluate([bare, shaken])
-    assert sorted(x.energy_eV for x in found) == pytest.approx(sorted([-7.0, *(a.energy for a in right)]), rel=1e-6)
+    for teacher in (Teacher(), Teacher(), Teacher(2.0)):
+        found = own.added_labels(files, labelling.Source(sampling, teacher, 1), tmp_path, said.append)
+        assert [x.energy_eV for x in found] == pytest.approx([e * teacher._factor for e in right], rel=1e-6)
+    source = labelling.Source(sampling, Teacher(), 1)
+    assert "added: 3 labels of 5 structures; 1 are there twice, 1 have a force above 400" in said[-1]
+    again = Teacher(2.0)
+    own.added_labels(files, labelling.Source(sampling, again, 1), tmp_path, said.append)
+    assert again.asked == 1  # the cell by which it is known
     with pytest.raises(InputError, match=r"other.extxyz, frame 0 holds Co, which \[sampling\] of the recipe lacks"):
         own.added_labels([written(tmp_path, [label([NA, CO])], "other.extxyz")], source, tmp_path, print)
 
@@ -228,7 +242,11 @@ def test_elements_that_a_card_leaves_out_are_refused(tmp_path):
 def test_a_model_knows_the_elements_of_its_labels_and_of_its_start():
     labels, begun = [label([NA, OX])], potential.load("simkit:nalox", device="cpu").card
     assert Origin("t", None).knows(labels) == {"Na", "O"}
-    assert Origin("t", None, begun=begun).knows(labels) == set(begun.elements)
+    origin = Origin("t", None, begun=begun, added={"a.xyz": "0"})
+    assert origin.knows(labels) == set(begun.elements) and origin.seen(labels) == {"Na", "O"}
+    limits = card(FINE, "x", begun, Answers({}, {"all": "none"}), origin, labels).limits
+    assert any("Energies of cells with Co, Cu, Fe, Li, Mg, Mn, Ni, Ti, Zn are on no common zero" in x for x in limits)
+    assert any("structures of a.xyz" in words for words in limits)
 
 
 @pytest.mark.slow

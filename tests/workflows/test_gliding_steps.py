@@ -63,18 +63,19 @@ def test_a_committee_says_how_far_a_slab_move_is_known(p2):
     (move,) = gliding_slabs.run(config, COMMITTEE, {"P2": p2}).moves
     told = gliding_slabs.table(move)
     energies = np.array(told["energy_J_per_m2"])
-    np.testing.assert_allclose(told["energy_spread_J_per_m2"], APART * np.abs(energies), rtol=1e-6, atol=1e-9)
-    assert told["barrier_spread_J_per_m2"] == pytest.approx(APART * energies.max(), rel=1e-6)
+    np.testing.assert_allclose(told["energy_committee_spread_J_per_m2"], APART * np.abs(energies), rtol=1e-6, atol=1e-9)
+    assert told["barrier_committee_spread_J_per_m2"] == pytest.approx(APART * energies.max(), rel=1e-6)
     assert told["force_spread_meV_per_A"] > 0
 
 
-def test_points_of_a_committee_are_kept_with_their_spreads(p2, tmp_path):
+def test_points_that_are_kept_get_their_spreads(p2, tmp_path):
+    """Kept points are read back, and a committee is asked once more for each, in one batch."""
     config = gliding.Config(points=3, modes=["rigid"], galleries=[0])
     directory = io.open_run(tmp_path / "run", "", {}, resume=False)
     first = gliding.run(config, COMMITTEE, {"P2": p2}, Hooks(directory.step))
     counted = potential.Counted(COMMITTEE)
     again = gliding.run(config, counted, {"P2": p2}, Hooks(directory.step))
-    assert counted.cost.evaluations == 0
+    assert counted.cost.evaluations == len(again.profiles[0].fraction)
     np.testing.assert_allclose(again.profiles[0].apart.energy_eV, first.profiles[0].apart.energy_eV, rtol=1e-9)
     assert gliding.run(config, MODEL, {"P2": p2}).profiles[0].apart is None
 

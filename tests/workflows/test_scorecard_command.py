@@ -127,6 +127,10 @@ def test_check_of_a_model_whose_teacher_cannot_be_loaded_stands_alone(monkeypatc
     gone = Card("mine", "mace", "", teacher="simkit:gone/teacher.json")
     assert taught_by(gone, "cpu") is None
     assert "no such model file: gone/teacher.json" in capsys.readouterr().err
+    (tmp_path / "bad.json").write_text("{")
+    (tmp_path / "bad.safetensors").touch()
+    assert taught_by(Card("mine", "mace", "", teacher=f"simkit:{tmp_path / 'bad.json'}"), "cpu") is None
+    assert "is no JSON" in capsys.readouterr().err
     assert taught_by(Card("mine", "mace", "", teacher="morse"), "cpu").card.name == potential.load("morse").card.name
     assert not capsys.readouterr().err
 
@@ -161,3 +165,21 @@ def test_labels_of_others_are_left_out_and_the_table_says_why(monkeypatch, capsy
     call(monkeypatch, capsys, "potentials", *words, "--labels", own)
     row = saved(tmp_path / "out").row("errors")
     assert row.problems == () and row.verdicts, "what the user names is taken as it is"
+
+
+def test_compare_asks_the_other_only_about_labels_of_both(monkeypatch, capsys, tmp_path, labels):
+    """A student of another teacher is not wrong where it differs from the labels of this one."""
+    spec = student(tmp_path, "morse")
+    write_extxyz(tmp_path / "held-out.extxyz", labels)
+    (tmp_path / "mine.record.json").write_text(json.dumps({"held_out_sha256": checksum(labels)}))
+    fellow = spec.replace("mine.json", "mine-2.json")
+    for ending in ("json", "safetensors"):
+        shutil.copy(tmp_path / f"mine.{ending}", tmp_path / f"mine-2.{ending}")
+    for other, asked in (("morse", False), (fellow, True)):
+        words = ("compare", spec, other, "--row", "errors", "--quick", "--out", tmp_path / "out")
+        code, _, err = call(monkeypatch, capsys, "potentials", *words)
+        assert code == 0, err
+        row = saved(tmp_path / "out").row("errors")
+        assert all(line.own is not None for line in row.lines)
+        assert all((line.other is not None) == asked for line in row.lines)
+        assert any(words.startswith(f"{other} is not asked") for words in row.problems) == (not asked)

@@ -146,13 +146,8 @@ def frames_of(path: str | Path) -> list[tuple[str, io.Frame]]:
     return [(f"{path}, frame {index}", frame) for index, frame in enumerate(io.read_frames(path))]
 
 
-def is_labelled(frame: io.Frame) -> bool:
-    """Whether a frame has an energy or forces."""
-    return any(key in frame.metadata for key in ENERGY_KEYS) or any(key in frame.columns for key in FORCE_KEYS)
-
-
-def label_of(frame: io.Frame, where: str, group: str = "data") -> Labelled:
-    """The label in a frame as `read_extxyz` reads it; group is also its origin where the frame names none."""
+def label_of(frame: io.Frame, where: str) -> Labelled:
+    """The label in a frame as `read_extxyz` reads it; `where` names the frame in errors."""
     energy = _number(next((frame.metadata[key] for key in ENERGY_KEYS if key in frame.metadata), None))
     forces = next((frame.columns[key] for key in FORCE_KEYS if key in frame.columns), None)
     if energy is None:
@@ -163,7 +158,7 @@ def label_of(frame: io.Frame, where: str, group: str = "data") -> Labelled:
         raise InputError(f"{where} has no forces; give three finite columns named {', '.join(FORCE_KEYS)} (eV/A).")
     stress = _stress_of(frame, where)
     answer = Evaluation(energy, forces, np.zeros((3, 3)) if stress is None else stress)
-    words = (str(frame.metadata.get(name, group)) for name in ("group", "origin"))
+    words = (str(frame.metadata.get(name, "data")) for name in ("group", "origin"))
     label = labelled(frame.structure, answer, *words)
     return label if stress is not None else replace(label, stress=None)
 

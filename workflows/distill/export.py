@@ -25,6 +25,8 @@ STRESS = ", {stress:.1f} meV/A^3"
 DYNAMICS = "; in dynamics at 300 to 900 K {dynamics:.0f} meV/A"
 LOST = "; {broken} of {replicas} runs broke down, {dropped} of {frames} frames were lost"
 OWN = "Learnt on the structures of {file} only; held out were {how}."
+ADDED = "Besides, the teacher's answers on the structures of {files} were learnt, whatever these are."
+GUESSED = "Energies of cells with {symbols} are on no common zero with the labels it was tuned on, which hold none."
 INHERITED = "Its teacher: {limit}"
 
 
@@ -68,8 +70,12 @@ class Origin:
 
     def knows(self, learnt: Sequence[Labelled]) -> set[str]:
         """Symbols of the elements in labels, and of those that the model all began from knew."""
-        seen = {SYMBOLS[z] for label in learnt for z in set(label.structure.numbers)}
-        return seen | set((self.begun and self.begun.elements) or ())
+        return self.seen(learnt) | set((self.begun and self.begun.elements) or ())
+
+    @staticmethod
+    def seen(learnt: Sequence[Labelled]) -> set[str]:
+        """Symbols of the elements in labels."""
+        return {SYMBOLS[z] for label in learnt for z in set(label.structure.numbers)}
 
 
 def export(recipe: Recipe, members: Sequence[Member], labels: Labels, origin: Origin, run: RunDirectory) -> list[Path]:
@@ -82,7 +88,7 @@ def export(recipe: Recipe, members: Sequence[Member], labels: Labels, origin: Or
         answers = errors.measure(model, labels.held_out)
         known = origin.knows(labels.learnt)
         own = replace(
-            card(recipe, name, model.card, answers, origin),
+            card(recipe, name, model.card, answers, origin, labels.learnt),
             committee=specs,
             elements=tuple(symbol for symbol in model.card.elements or () if symbol in known),
         )
@@ -92,8 +98,9 @@ def export(recipe: Recipe, members: Sequence[Member], labels: Labels, origin: Or
     return paths
 
 
-def card(recipe: Recipe, name: str, own: Card, answers: Answers, origin: Origin) -> Card:
+def card(recipe: Recipe, name: str, own: Card, answers: Answers, origin: Origin, learnt: Sequence[Labelled]) -> Card:
     """The card of a distilled model: what it is, how wrong it is, and what its teacher gets wrong."""
+    guessed = sorted(origin.knows(learnt) - origin.seen(learnt))
     taught = origin.teacher is not None
     made = f"distilled from {origin.named}" if taught else f"trained on labels of {origin.named}"
     begun = f", going on from weights of sha256 {origin.begun.sha256}" if origin.begun else ""
@@ -109,6 +116,8 @@ def card(recipe: Recipe, name: str, own: Card, answers: Answers, origin: Origin)
         limits=(
             error_sentence(answers, origin.named, origin.dropped),
             LEARNT if taught else OWN.format(file=file, how=origin.how),
+            *([ADDED.format(files=", ".join(origin.added))] if origin.added else []),
+            *([GUESSED.format(symbols=", ".join(guessed))] if guessed else []),
             REACH.format(reach=2.0 * (own.cutoff_A or 0.0)),
             *(INHERITED.format(limit=limit) for limit in (origin.teacher.limits if origin.teacher else ())),
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,21 +12,20 @@ import numpy as np
 
 from simkit.elements import SYMBOLS
 from simkit.errors import InputError
-from simkit.io import Frame
 from simkit.potential.base import Potential, check_elements
 from simkit.potential.load import backend, load
+from simkit.structure import Structure
 from simkit.workflows.distill.baseline import constants
 from simkit.workflows.distill.dataset import (
     Labelled,
     checksum,
-    deduplicated,
     fingerprint,
     frames_of,
-    is_labelled,
     label_of,
     labelled,
 )
 from simkit.workflows.distill.labelling import Keep, Source, by_atoms, kept, key_of, within_limit
+from simkit.workflows.distill.stages import Tell, teacher_facts
 from simkit.workflows.distill.starting import starting_model, stored_baseline
 
 SAME = 1e-6
@@ -35,7 +34,6 @@ SAME_ENERGY_EV_PER_ATOM = 1e-3
 ADDED = "added"
 """Group and origin of structures that were added to those drawn."""
 FEWEST = 5
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,7 @@ class Given:
 
     data   labels that are learnt in place of a teacher's
     start  a model (its JSON, an embedded name, the folder of a training)
-    added  files learnt besides what the recipe draws: structures without energy and forces are labelled by the teacher,
-           those with are taken as they are, so they must be of the same method
+    added  files of structures that the teacher labels besides those that the recipe draws
     """
 
     data: Path | Sequence[Path] | None = None
@@ -72,10 +69,11 @@ class Own:
 def own_labels(files: Sequence[Path], most: int, seed: int, tell: Tell) -> Own:
     """The labels of a user's files, some of them held out.
 
-    Held out are at most `most` and at most a fifth: whole groups of one composition and number of atoms, drawn with the
-    seed, so that no sibling of a held-out structure is learnt; where no group is small enough, the last structures of
-    the files. Never single atoms, and nothing that would leave an element without a label to learn. Raises InputError
-    for fewer than 5 different structures, for one structure with two energies, and where nothing can be held out.
+    Held out are at most `most` and at most a fifth: whole groups of one composition, drawn with the seed, so that no
+    sibling of a held-out structure is learnt; where such groups are less than half of what may be held out, the
+    last structures of the files as well. Never single atoms, and nothing that would leave an element without a
+    label to learn. Raises InputError for fewer than 5 different structures, for one structure with two energies,
+    and where nothing can be held out.
     """
     labels = different(files, tell)
     names = ", ".join(map(str, files))
@@ -125,53 +123,48 @@ def chosen_to_hold(labels: Sequence[Labelled], count: int, seed: int) -> tuple[s
             chosen.update(group)
             left.subtract(lost)
 
-    groups: dict[bytes, list[int]] = {}
+    groups: dict[tuple[int, ...], list[int]] = {}
     for index, label in enumerate(labels):
-        groups.setdefault(np.sort(label.structure.numbers).tobytes(), []).append(index)
+        numbers, counts = np.unique(label.structure.numbers, return_counts=True)
+        groups.setdefault((*numbers, *(counts // np.gcd.reduce(counts))), []).append(index)
     names = sorted(groups)
     for k in np.random.default_rng(seed).permutation(len(names)):
         take(groups[names[k]])
-    if chosen:
+    if 2 * len(chosen) >= count:
         return chosen, "whole compositions, none of them learnt"
     for index in reversed(range(len(labels))):
-        take([index])
-    return chosen, "the last structures of the file, in one block"
+        if index not in chosen:
+            take([index])
+    return chosen, "the last structures of the files, beside learnt ones of the same composition"
 
 
 def added_labels(files: Sequence[Path], source: Source, folder: Path, tell: Tell) -> list[Labelled]:
-    """Labels of structures that a user adds to those drawn; the teacher labels those that have none, once.
+    """What the teacher says, asked once, of structures that a user adds to those drawn; labels in files do not count.
 
     Those with a force above the recipe's limit are left out, which `tell` says. Raises InputError for an element that
-    the recipe or the teacher does not know.
+    the recipe does not know.
     """
-    frames = [item for path in files for item in frames_of(path)]
-    for where, frame in frames:
+    found: dict[str, Structure] = {}
+    read = [item for path in files for item in frames_of(path)]
+    for where, frame in read:
         unknown = sorted({SYMBOLS[z] for z in frame.structure.numbers} - set(source.sampling.elements))
         if unknown:
             raise InputError(
                 f"{where} holds {', '.join(unknown)}, which [sampling] of the recipe lacks; name it there."
             )
-    given = [label_of(frame, where, ADDED) for where, frame in frames if is_labelled(frame)]
-    bare = [frame for _, frame in frames if not is_labelled(frame)]
-    taught: list[Labelled] = []
-    if bare:
-        card, prints = source.teacher.card, [fingerprint(frame.structure, SAME) for frame in bare]
-        keep = Keep(folder / "added.npz", key_of(ADDED, card.name, card.sha256, card.dtype, prints), (Labelled,))
-        taught, _ = kept(keep, lambda: _asked(source.teacher, bare), tell)
-    found = deduplicated(given + taught)
+        found.setdefault(fingerprint(frame.structure, SAME), frame.structure)
+    keep = Keep(folder / "added.npz", key_of(ADDED, *teacher_facts(source), list(found)), (Labelled,))
+    taught, _ = kept(keep, lambda: _asked(source.teacher, list(found.values())), tell)
     limit = source.sampling.force_limit_eV_per_A
-    fit = within_limit(found, limit)
+    fit = within_limit(taught, limit)
     tell(
-        f"added: {len(given)} structures with labels, {len(taught)} labelled by the teacher; {len(frames) - len(fit)} "
-        f"left out (duplicates, or a force above {limit:g} eV/A)"
+        f"added: {len(fit)} labels of {len(read)} structures; {len(read) - len(taught)} are there twice, "
+        f"{len(taught) - len(fit)} have a force above {limit:g} eV/A"
     )
     return fit
 
 
-def _asked(teacher: Potential, frames: Sequence[Frame]) -> list[Labelled]:
-    structures = [frame.structure for frame in frames]
-    for structure in structures:
-        check_elements(structure.numbers, teacher.card)
+def _asked(teacher: Potential, structures: Sequence[Structure]) -> list[Labelled]:
     answers = [a for part in by_atoms(structures) for a in teacher.evaluate([structures[i] for i in part])]
     return [labelled(s, answer, ADDED, ADDED) for s, answer in zip(structures, answers, strict=True)]
 
@@ -180,15 +173,17 @@ def on_the_zero_of(labels: Sequence[Labelled], start: Path, folder: Path, tell: 
     """A copy of a model in `folder` whose constants of the elements are moved to the energy zero of labels.
 
     The moves minimise the errors of energies per atom, as the constants of a first training do: another code, other
-    pseudopotentials or other corrections shift every atom of an element alike, and no network should learn that. They
-    are computed once and kept. Raises InputError where the labels hold an element that the model does not know.
+    pseudopotentials or other corrections shift every atom of an element alike, and no network should learn that.
+    Elements in no label are moved by the mean of the others, which is a guess. Moves are computed once and kept.
+    Raises InputError where the labels hold an element that the model does not know.
     """
     model = starting_model(start)
     potential = load(f"simkit:{model}", device="cpu")
     keep = Keep(folder / "zero.npz", key_of("zero", checksum(labels), potential.card.sha256), ())
     (moves, before, after), _ = kept(keep, lambda: _moves(labels, potential, stored_baseline(model).energies_eV), tell)
     moved = {z: energy + moves[z] for z, energy in stored_baseline(model).energies_eV.items()}
-    words = ", ".join(f"{SYMBOLS[z]} {move:+.3f}" for z, move in moves.items() if abs(move) >= 5e-4)
+    held = {int(z) for label in labels for z in label.structure.numbers}
+    words = ", ".join(f"{SYMBOLS[z]} {move:+.3f}" for z, move in moves.items() if abs(move) >= 5e-4 and z in held)
     tell(
         f"the constants of the model begun from are moved to the energies of the labels (eV: {words or 'none'}): "
         f"{1e3 * before:.1f} meV/atom off before, {1e3 * after:.1f} after"

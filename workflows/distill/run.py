@@ -103,7 +103,7 @@ def _distilled(work: Work, teacher: Potential | None) -> Made:
         how, card = "", potential.card_of(spec) or teacher.card
     write_extxyz(run.path / "held-out.extxyz", held_out)
     begun_from = None if given.start is None else model_card(given.start)
-    added = {path.name: file_hash(path) for path in given.added}
+    added = {str(path): file_hash(path) for path in given.added}
     origin = Origin(spec, card, given.files, begun_from, how, dropped, added)
     rounds = 0 if given.files else work.recipe.rounds * work.recipe.round_epochs
     stages = [work.recipe.training.epochs, *(stage.epochs for stage in work.recipe.polish)]

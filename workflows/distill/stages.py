@@ -121,15 +121,15 @@ def _shards(
 
 
 def facts_of(source: Source) -> list:
-    """What identifies cells, teacher and seed of a piece of work.
+    """What identifies cells, teacher and seed of a piece of work."""
+    return [source.sampling.model_dump(exclude={"bases"}, exclude_none=True), *teacher_facts(source), source.seed]
 
-    A teacher without weights of a known hash (an ASE calculator) is known by what it says of one cell.
-    """
+
+def teacher_facts(source: Source) -> list:
+    """What identifies a teacher; one without a hash of weights (an ASE calculator) by what it says of one cell."""
     card = source.teacher.card
     known: list = [card.name, card.sha256, card.dtype]
-    if not card.sha256:
-        known += _answer_to_probe(source)
-    return [source.sampling.model_dump(exclude={"bases"}, exclude_none=True), *known, source.seed]
+    return known if card.sha256 else known + _answer_to_probe(source)
 
 
 def _answer_to_probe(source: Source) -> list:

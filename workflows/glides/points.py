@@ -10,26 +10,20 @@ import numpy as np
 from simkit import solve
 from simkit.arrays import Floats
 from simkit.errors import Stopped
-from simkit.potential.base import Potential
-from simkit.potential.committee import difference_spread
+from simkit.potential.base import Potential, Spread
+from simkit.potential.committee import KIND, difference_spread
 from simkit.structure import Structure
 from simkit.workflows.common import Content, Hooks
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """One slid structure as its mode relaxed it, its energy, status and the evaluations it took.
-
-    force_spread_eV_per_A  of a committee, on the atom its members agree least about; None for a single potential
-    members_eV             (M,) energy by each member, None where they are not known
-    """
+    """One slid structure as its mode relaxed it, its energy, status and the evaluations it took."""
 
     structure: Structure
     energy_eV: float
     status: str
     evaluations: int
-    force_spread_eV_per_A: float | None = None
-    members_eV: Floats | None = None
 
     @property
     def converged(self) -> bool:
@@ -117,8 +111,7 @@ def _relaxed(
     hooks, label = told
 
     def finished(index: int, outcome: solve.Outcome) -> None:
-        spread = _spread(outcome, potential)
-        point = Point(outcome.structure, outcome.evaluation.energy, outcome.status, outcome.evaluations, *spread)
+        point = Point(outcome.structure, outcome.evaluation.energy, outcome.status, outcome.evaluations)
         found[rest[index].key] = point
         if not outcome.failed:
             hooks.keep(rest[index].key, lambda: point, (Point,), effort.content(rest[index]))
@@ -129,15 +122,6 @@ def _relaxed(
         effort.fmax_eV_per_A, solve.RelaxSettings(max_steps=effort.max_steps), observer=watch
     )
     solve.settle([p.start for p in rest], [p.mode for p in rest], potential, settings, finished)
-
-
-def _spread(outcome: solve.Outcome, potential: Potential) -> tuple[float | None, Floats | None]:
-    """Spreads of a point: descents do not carry what each member says, so a committee is asked once more."""
-    spread = outcome.evaluation.spread
-    if spread is None or outcome.failed:
-        return None, None
-    (again,) = potential.evaluate([outcome.structure])
-    return spread.largest, None if again.spread is None else again.spread.members
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,14 +136,23 @@ class Apart:
     force_eV_per_A: Floats
 
 
-def apart(points: Sequence[Point], first: int = 0) -> Apart | None:
-    """Spreads of points above number `first`; None for a single potential."""
-    told = [p.members_eV for p in points if p.members_eV is not None]
-    if len(told) < len(points):
+def apart(rows: Sequence[Sequence[Point]], potential: Potential, first: Sequence[int]) -> list[Apart | None]:
+    """Spreads of the points of each row above its number `first`; None of each for a single potential.
+
+    A committee is asked once more for every point, all in one batch: descents do not carry what each member says.
+    """
+    if potential.card.kind != KIND:
+        return [None] * len(rows)
+    said = iter(potential.evaluate([point.structure for points in rows for point in points]))
+    return [_apart([next(said).spread for _ in points], start) for points, start in zip(rows, first, strict=True)]
+
+
+def _apart(spreads: Sequence[Spread | None], first: int) -> Apart | None:
+    told = [s for s in spreads if s is not None]
+    members = [s.members for s in told if s.members is not None]
+    if not spreads or len(members) < len(spreads):
         return None
-    energies = np.stack(told)
-    forces = np.array([p.force_spread_eV_per_A for p in points], dtype=np.float64)
-    return Apart(difference_spread(energies, first), forces)
+    return Apart(difference_spread(np.stack(members), first), np.array([s.largest for s in told]))
 
 
 def lowest(points: Sequence[Point], what: str) -> Point:

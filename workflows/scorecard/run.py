@@ -90,12 +90,14 @@ class Compared:
     teacher    the other potential; None: the numbers stand alone
     labels     structures that the training never saw, with their labels; None: the row of errors has no numbers
     unlabelled why there are no labels, where there are none
+    apart      why the teacher is not asked for errors on the labels, where it is not
     """
 
     potential: Potential
     teacher: Potential | None = None
     labels: Sequence[Labelled] | None = None
     unlabelled: str = NO_LABELS
+    apart: str = ""
 
 
 def run(
@@ -213,8 +215,10 @@ def _errors(config: Config, compared: Compared, hooks: Hooks) -> Row:
         return _kept_as("errors", key, potential, hooks, lambda: errors.measure(potential, labels))
 
     own = asked(compared.potential)
-    other = asked(compared.teacher) if config.both and compared.teacher is not None else None
-    return _alone(empty, own, other, errors.judge_alone(own.numbers))
+    both = config.both and compared.teacher is not None
+    other = asked(compared.teacher) if both and not compared.apart else None
+    row = _alone(empty, own, other, errors.judge_alone(own.numbers))
+    return replace(row, problems=(*row.problems, compared.apart)) if both and compared.apart else row
 
 
 def _dynamics(config: Config, compared: Compared, hooks: Hooks) -> Row:
