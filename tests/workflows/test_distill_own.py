@@ -247,6 +247,9 @@ def test_a_model_knows_the_elements_of_its_labels_and_of_its_start():
     limits = card(FINE, "x", begun, Answers({}, {"all": "none"}), origin, labels).limits
     assert any("Energies of cells with Co, Cu, Fe, Li, Mg, Mn, Ni, Ti, Zn are on no common zero" in x for x in limits)
     assert any("structures of a.xyz" in words for words in limits)
+    assert limits[1].startswith("Tuned on")
+    anew = card(FINE, "x", begun, Answers({}, {"all": "none"}), Origin("t", None), labels)
+    assert anew.limits[1].startswith("Learnt on the structures of")
 
 
 @pytest.mark.slow

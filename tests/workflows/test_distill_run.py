@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simkit import potential
+from simkit import io, potential
 from simkit.errors import InputError
 from simkit.workflows.distill import active, dataset, labelling
 from simkit.workflows.distill.active import Active
@@ -111,8 +111,12 @@ def test_a_distillation_runs_through_and_is_not_done_twice(tmp_path):
     went = ACTIVE.model_copy(update={"hops": 0, "variants": 0, "temperatures_K": (450.0,), "keep": 1.0})
     wide = Polish(epochs=1, channels=6, bessel=5, huber_eV_per_A=0.3, force_scale_eV_per_A=1.0, active=went)
     recipe = Recipe(**{**dict(RECIPE), "polish": [Polish(epochs=1), Polish(epochs=1, more=EMPTY), wide]})
-    made = distill(recipe, tmp_path / "run", Given(), said.append)
+    extra = draw(SAMPLING.model_copy(update={"metals": {"Mn": 1.0}, "phases": {"OP4": 1.0}}), (9, 0, 0)).structure
+    io.write(tmp_path / "doubtful.extxyz", extra)
+    given = Given(added=(tmp_path / "doubtful.extxyz",))
+    made = distill(recipe, tmp_path / "run", given, said.append)
     (path,) = made.models
+    assert sum(label.origin == "added" for label in made.labels) == 1
     model = potential.load(f"simkit:{path}")
     assert model.card.teacher == "chgnet+d3" and set(model.card.elements) <= {"Na", "Mn", "O"}
     assert {"relaxed", "minimum", "md300"} <= {label.origin for label in made.labels}
@@ -120,6 +124,7 @@ def test_a_distillation_runs_through_and_is_not_done_twice(tmp_path):
     learnt = {dataset.fingerprint(label.structure) for label in made.labels}
     assert not learnt & {dataset.fingerprint(label.structure) for label in made.held_out}
     record = json.loads((tmp_path / "run" / "tiny.record.json").read_text())
+    assert list(record["added"]) == [str(tmp_path / "doubtful.extxyz")] and record["origins"]["added"] == 1
     assert record["labels_sha256"] == dataset.checksum(made.labels) and record["members"][0]["seed"] == 3
 
     # the empty hosts of the second polish are learnt in it, not before it
@@ -132,7 +137,7 @@ def test_a_distillation_runs_through_and_is_not_done_twice(tmp_path):
     assert (arguments["hidden_irreps"], arguments["num_bessel"]) == ("6x0e", 5)
 
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*.npz")}
-    again = distill(recipe, tmp_path / "run", Given(), said.append)
+    again = distill(recipe, tmp_path / "run", given, said.append)
     assert dataset.checksum(again.labels) == dataset.checksum(made.labels)
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*.npz")}
     assert potential.load(f"simkit:{again.models[0]}").card.sha256 == model.card.sha256

@@ -25,6 +25,7 @@ STRESS = ", {stress:.1f} meV/A^3"
 DYNAMICS = "; in dynamics at 300 to 900 K {dynamics:.0f} meV/A"
 LOST = "; {broken} of {replicas} runs broke down, {dropped} of {frames} frames were lost"
 OWN = "Learnt on the structures of {file} only; held out were {how}."
+TUNED = "Tuned on the structures of {file}; held out were {how}. What it began from learnt others, of another method."
 ADDED = "Besides, the teacher's answers on the structures of {files} were learnt, whatever these are."
 GUESSED = "Energies of cells with {symbols} are on no common zero with the labels it was tuned on, which hold none."
 INHERITED = "Its teacher: {limit}"
@@ -115,7 +116,7 @@ def card(recipe: Recipe, name: str, own: Card, answers: Answers, origin: Origin,
         source=f"trained by simkit with mace-torch on labels of {origin.named}{begun}",
         limits=(
             error_sentence(answers, origin.named, origin.dropped),
-            LEARNT if taught else OWN.format(file=file, how=origin.how),
+            LEARNT if taught else (TUNED if origin.begun else OWN).format(file=file, how=origin.how),
             *([ADDED.format(files=", ".join(origin.added))] if origin.added else []),
             *([GUESSED.format(symbols=", ".join(guessed))] if guessed else []),
             REACH.format(reach=2.0 * (own.cutoff_A or 0.0)),
