@@ -122,7 +122,7 @@ def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QU
     effort = Effort(config.fmax_eV_per_A, config.max_steps)
     rows = [Row(task.what, _places(config, task, fraction, name)) for task in tasks]
     found = answers(rows, potential, effort, hooks, name)
-    spreads = apart(found, potential, [int(np.flatnonzero(fraction == 0.0)[0])] * len(found))
+    spreads = apart(found, potential, [int(np.flatnonzero(fraction == 0.0)[0])] * len(found), hooks, name)
     return Result(
         tuple(_profile(task, fraction, *told) for task, *told in zip(tasks, found, spreads, strict=True)),
     )

@@ -145,7 +145,7 @@ def run(config: Config, potential: Potential, structures: Any, hooks: Hooks = QU
     ]
     rows = [Row(f"{task.label}, slab {task.slab} by {task.g:+d}", task.places(config, name)) for task in tasks]
     found = answers(rows, potential, Effort(config.fmax_eV_per_A, config.max_steps), hooks, name)
-    spreads = apart(found, potential, [0] * len(found))
+    spreads = apart(found, potential, [0] * len(found), hooks, name)
     return Result(tuple(_move(config, task, *told) for task, *told in zip(tasks, found, spreads, strict=True)))
 
 

@@ -81,7 +81,7 @@ def run(
         return Result(found, site_energies(relaxed), harmonic(potential, found, hooks, name) if vibrating else {})
 
     result = hooks.keep(name, find, (Result, measure.Attempts, *TYPES))
-    return replace(result, hops=facts.with_spreads(result.hops, potential))
+    return replace(result, hops=facts.with_spreads(result.hops, potential, hooks, name))
 
 
 def networks(

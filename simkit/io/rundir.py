@@ -207,8 +207,8 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def file_name(label: str) -> str:
-    """A label as a file name: letters, digits, dots and dashes only."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", label).strip("-")
+    """A label as a file name: letters, digits, dots and dashes only. Numbers of either sign have names of their own."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", re.sub(r"\+(?=[0-9.])", "-plus", label)).strip("-")
 
 
 def unsaved(name: str, compute: Callable[[], Value], types: Iterable[type] = (), given: Any = None) -> Value:

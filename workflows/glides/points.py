@@ -10,6 +10,7 @@ import numpy as np
 from simkit import solve
 from simkit.arrays import Floats
 from simkit.errors import Stopped
+from simkit.io.keys import digest
 from simkit.potential.base import Potential, Spread
 from simkit.potential.committee import KIND, difference_spread
 from simkit.structure import Structure
@@ -136,15 +137,23 @@ class Apart:
     force_eV_per_A: Floats
 
 
-def apart(rows: Sequence[Sequence[Point]], potential: Potential, first: Sequence[int]) -> list[Apart | None]:
+def apart(
+    rows: Sequence[Sequence[Point]], potential: Potential, first: Sequence[int], hooks: Hooks, name: str
+) -> list[Apart | None]:
     """Spreads of the points of each row above its number `first`; None of each for a single potential.
 
-    A committee is asked once more for every point, all in one batch: descents do not carry what each member says.
+    A committee is asked once more for every point, all in one batch, and what it said is kept: descents do not carry
+    what each member says.
     """
     if potential.card.kind != KIND:
         return [None] * len(rows)
-    said = iter(potential.evaluate([point.structure for points in rows for point in points]))
-    return [_apart([next(said).spread for _ in points], start) for points, start in zip(rows, first, strict=True)]
+    structures = [point.structure for points in rows for point in points]
+
+    def asked() -> list[Apart | None]:
+        said = iter(potential.evaluate(structures))
+        return [_apart([next(said).spread for _ in points], start) for points, start in zip(rows, first, strict=True)]
+
+    return hooks.keep(f"{name}-spreads-{digest(structures)[:12]}", asked, (Apart,))
 
 
 def _apart(spreads: Sequence[Spread | None], first: int) -> Apart | None:

@@ -13,10 +13,12 @@ from simkit.arrays import Floats
 from simkit.build.layering import ALKALI_NUMBERS, ANIONS
 from simkit.elements import SYMBOLS
 from simkit.errors import InputError
+from simkit.io.keys import digest
 from simkit.kernels.pair_search import find_pairs
 from simkit.potential.base import Potential
 from simkit.structure import Structure
 from simkit.workflows.committee import difference_spreads
+from simkit.workflows.common import Hooks
 from simkit.workflows.hops.record import HopResult, Surroundings
 
 METAL_SHELL_A = 3.4
@@ -48,13 +50,18 @@ def splits(path: solve.Path) -> tuple[measure.Intermediate, ...]:
     return measure.intermediates(fit, SPLIT_EV)
 
 
-def with_spreads(hops: Sequence[HopResult], potential: Potential) -> tuple[HopResult, ...]:
-    """Hops with the spreads of their barriers, at three more evaluations each; as they are for a single potential."""
+def with_spreads(hops: Sequence[HopResult], potential: Potential, hooks: Hooks, name: str) -> tuple[HopResult, ...]:
+    """Hops with the spreads of their barriers, at three more evaluations each, which are kept.
+
+    They are as they were for a single potential.
+    """
     paths = {k: hop.path for k, hop in enumerate(hops) if hop.path is not None}
     mine = {k: path for k, path in paths.items() if path.force_spreads_eV_per_A is not None}
+    if not mine:
+        return tuple(hops)
     states = [[path.images[j] for j in (int(np.argmax(path.energies_eV)), 0, -1)] for path in mine.values()]
-    found = dict(zip(mine, difference_spreads(potential, states), strict=True))
-    told = {k: (float(s[1]), float(s[2])) for k, s in found.items() if s is not None}
+    found = hooks.keep(f"{name}-spreads-{digest(states)[:12]}", lambda: difference_spreads(potential, states), ())
+    told = {k: (float(s[1]), float(s[2])) for k, s in zip(mine, found, strict=True) if s is not None}
     return tuple(replace(hop, barrier_spreads_eV=told.get(k)) for k, hop in enumerate(hops))
 
 

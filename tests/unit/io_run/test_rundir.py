@@ -45,6 +45,10 @@ def test_labels_become_plain_file_names(tmp_path):
     run = open_run(tmp_path, STUDY, {}, resume=False)
     run.step("gliding P2/O3 (2)", lambda: 1)
     assert (tmp_path / "steps" / "gliding-P2-O3-2.npz").exists()
+    kept = {f"strain {x:+.2f} {sign:+d}": 10 * x + sign for x in (-0.5, 0.5) for sign in (-1, 1)}
+    for name, value in kept.items():
+        assert run.step(name, lambda value=value: value) == value
+    assert {name: run.step(name, lambda: None) for name in kept} == kept
 
 
 def test_two_processes_never_share_a_run(tmp_path):
