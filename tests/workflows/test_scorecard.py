@@ -33,7 +33,7 @@ from simkit.workflows.scorecard import (
     stability,
     stacking,
 )
-from simkit.workflows.scorecard.answers import Answers, Row, row_of
+from simkit.workflows.scorecard.answers import Answers, Row, apart, largest, row_of
 from simkit.workflows.scorecard.labels import NO_LABELS
 
 QUICK = Config(quick=True)
@@ -463,3 +463,13 @@ def test_a_polynomial_of_its_degree_leaves_nothing():
     np.testing.assert_allclose(smoothness.remainder(forces), 0, atol=1e-9 * np.abs(forces).max())
     wave = np.sin(40 * way)[:, None]
     assert np.std(smoothness.remainder(wave)) > 0.8 * np.std(wave)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_number_that_is_none_is_no_goal_met(place):
+    """The largest of some differences is NaN where one is, wherever it stands among them."""
+    own = {"a": {"x": 1.0}, "b": {"x": 2.0}}
+    own["ab"[place]]["x"] = np.nan
+    found = largest(own, {"a": {"x": 1.0}, "b": {"x": 1.5}}, apart)
+    assert np.isnan(found) and not Verdict("x", found, 10.0, "meV").met
+    assert largest({}, {}, apart) is None
