@@ -63,17 +63,19 @@ class RunDirectory:
         """The saved result of step `name`, or `compute()` saved. A damaged file is set aside and remade.
 
         given: what fixes the result by itself; here everything is kept under the key of the run, so it is not used.
+        A name that is no file name is part of that key: names of one file never read each other's values.
         """
-        path = self.path / "steps" / f"{file_name(name)}.npz"
+        plain = file_name(name)
+        path, key = self.path / "steps" / f"{plain}.npz", self.key if plain == name else f"{self.key} {name}"
         if path.exists():
             try:
-                return checkpoint.load(path, types, self.key)
+                return checkpoint.load(path, types, key)
             except CorruptFileError as error:
                 path.rename(path.with_suffix(".corrupt"))
                 self.log("step file set aside", step=name, reason=str(error))
         value = compute()
         path.parent.mkdir(exist_ok=True)
-        checkpoint.save(path, value, self.key)
+        checkpoint.save(path, value, key)
         return value
 
     def write_json(self, name: str, value: Any) -> None:

@@ -97,7 +97,7 @@ def turns(kinds: Sequence[Stratum]) -> Iterator[Stratum]:
     """Every stratum `EACH` times, so that it meets every temperature of dynamics, which goes by the place of a cell."""
     apart = len(kinds) % len(TEMPERATURES_K) == 0
     for turn in range(EACH):
-        shift = turn % len(kinds) if apart else 0
+        shift = turn if apart else 0
         yield from (*kinds[shift:], *kinds[:shift])
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -118,8 +119,8 @@ def chosen_to_hold(labels: Sequence[Labelled], count: int, seed: int) -> tuple[s
 
     def take(group: Sequence[int]) -> None:
         lost = Counter(z for i in group for z in kinds[i])
-        molecules = all(len(labels[i].structure) > 1 for i in group)
-        if molecules and len(chosen) + len(group) <= count and all(left[z] > n for z, n in lost.items()):
+        several = all(len(labels[i].structure) > 1 for i in group)
+        if several and len(chosen) + len(group) <= count and all(left[z] > n for z, n in lost.items()):
             chosen.update(group)
             left.subtract(lost)
 
@@ -178,10 +179,13 @@ def on_the_zero_of(labels: Sequence[Labelled], start: Path, folder: Path, tell: 
     Raises InputError where the labels hold an element that the model does not know.
     """
     model = starting_model(start)
-    potential = load(f"simkit:{model}", device="cpu")
-    keep = Keep(folder / "zero.npz", key_of("zero", checksum(labels), potential.card.sha256), ())
-    (moves, before, after), _ = kept(keep, lambda: _moves(labels, potential, stored_baseline(model).energies_eV), tell)
-    moved = {z: energy + moves[z] for z, energy in stored_baseline(model).energies_eV.items()}
+    known = stored_baseline(model).energies_eV
+    keep = Keep(
+        folder / "zero.npz", key_of("zero", checksum(labels), backend("simkit").read_record(model)["sha256"]), ()
+    )
+    asked = partial(_moves, labels, model, list(known))
+    (moves, before, after), _ = kept(keep, asked, tell)
+    moved = {z: energy + moves[z] for z, energy in known.items()}
     held = {int(z) for label in labels for z in label.structure.numbers}
     words = ", ".join(f"{SYMBOLS[z]} {move:+.3f}" for z, move in moves.items() if abs(move) >= 5e-4 and z in held)
     tell(
@@ -192,10 +196,9 @@ def on_the_zero_of(labels: Sequence[Labelled], start: Path, folder: Path, tell: 
     return path
 
 
-def _moves(
-    labels: Sequence[Labelled], potential: Potential, known: dict[int, float]
-) -> tuple[dict[int, float], float, float]:
+def _moves(labels: Sequence[Labelled], model: Path, known: Sequence[int]) -> tuple[dict[int, float], float, float]:
     """Move (eV) of the constant of each element, and root mean squares (eV/atom) of energies before and after."""
+    potential = load(f"simkit:{model}", device="cpu")
     for label in labels:
         check_elements(label.structure.numbers, potential.card)
     groups = by_atoms([label.structure for label in labels])

@@ -111,7 +111,7 @@ def _distilled(work: Work, teacher: Potential | None) -> Made:
     seed, judging = work.recipe.seed, judges(work.recipe)
     made = [Member(t.model_path, seed + k, t, first + (rounds if k < judging else 0)) for k, t in enumerate(trained)]
     paths = export(work.recipe, made, Labels(labels, held_out), origin, run)
-    unseen = sorted(set(potential.load(f"simkit:{trained[0].model_path}").card.elements or ()) - origin.knows(labels))
+    unseen = sorted({SYMBOLS[z] for z in trained[0].baseline.energies_eV} - origin.knows(labels))
     if unseen:
         work.tell(f"no label holds {', '.join(unseen)}: the card of the model leaves them out, and it refuses them")
     run.log("distilled", labels=len(labels), held_out=len(held_out), models=[str(path) for path in paths])

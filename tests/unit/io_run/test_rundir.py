@@ -49,6 +49,8 @@ def test_labels_become_plain_file_names(tmp_path):
     for name, value in kept.items():
         assert run.step(name, lambda value=value: value) == value
     assert {name: run.step(name, lambda: None) for name in kept} == kept
+    for name in ("P2/O3", "P2 O3", "P2-O3", "P2/O3"):
+        assert run.step(name, lambda name=name: name) == name
 
 
 def test_two_processes_never_share_a_run(tmp_path):
